@@ -1,0 +1,132 @@
+"""`r3d-engine`: export weights, build, inspect and verify model directories."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from .build import BuildOptions, build_model, read_labels
+from .checkpoint import load_checkpoint, load_pretrained
+from .errors import BuildError
+from .manifest import BUNDLED_WEIGHTS, Clip, Manifest
+from .sample_clips import made_up_clips, video_clips
+from .verify import verify_model
+from .wts import write_wts
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+console = Console()
+
+SHOWN_LABELS = 4
+
+NOT_NORMALISED: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
+
+
+class Architecture(StrEnum):
+    """What torchvision publishes weights for."""
+
+    r3d_18 = "r3d_18"
+    mc3_18 = "mc3_18"
+    r2plus1d_18 = "r2plus1d_18"
+
+
+class Precision(StrEnum):
+    """Of the convolutions."""
+
+    fp32 = "fp32"
+    fp16 = "fp16"
+
+
+@app.command()
+def export(
+    architecture: Architecture,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .wts file to write.")],
+    checkpoint: Annotated[Path | None, typer.Option(help="A fine-tuned .pth or .pt file.", exists=True)] = None,
+) -> None:
+    """Write torchvision's pretrained weights, or a checkpoint's, as .wts (needs the `torch` extra)."""
+    if checkpoint is None:
+        tensors = load_pretrained(architecture.value)
+    else:
+        tensors = load_checkpoint(checkpoint, architecture.value)
+    write_wts(output, tensors)
+    console.print(f"{output}: {len(tensors)} tensors, {sum(t.size for t in tensors.values())} values", soft_wrap=True)
+
+
+@app.command()
+def build(
+    weights: Annotated[Path, typer.Argument(help="The .wts file.", exists=True, dir_okay=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The model directory to write.")],
+    labels: Annotated[Path | None, typer.Option(help="One label a line. Default: Kinetics-400's.")] = None,
+    frames: Annotated[int, typer.Option(min=1, max=1024, help="Frames a clip.")] = 32,
+    name: Annotated[str | None, typer.Option(help="Default: the name of the output directory.")] = None,
+    normalize: Annotated[bool, typer.Option(help="Apply Kinetics' mean and standard deviation.")] = True,
+    precision: Annotated[Precision, typer.Option(help="fp16 adds a half-precision network.")] = Precision.fp32,
+) -> None:
+    """Make a model directory the service can load: the ONNX network and the manifest."""
+    clip = Clip(frames=frames) if normalize else Clip(frames=frames, **NOT_NORMALISED)
+    options = BuildOptions(
+        name=name or output.resolve().name,
+        clip=clip,
+        labels=read_labels(labels) if labels else None,
+        precisions=("fp32", "fp16") if precision is Precision.fp16 else ("fp32",),
+    )
+    manifest = build_model(weights, output, options)
+    console.print(f"{output}: {manifest.architecture}, {len(manifest.labels)} classes", soft_wrap=True)
+
+
+@app.command()
+def bundled(output: Annotated[Path, typer.Option("--output", "-o", help="The model directory to write.")]) -> None:
+    """Make a model directory of the camera-motion model that comes with this package."""
+    labels = read_labels(BUNDLED_WEIGHTS.with_name("labels.txt"))
+    build_model(BUNDLED_WEIGHTS, output, BuildOptions(name="camera-motion", labels=labels))
+
+
+@app.command()
+def inspect(directory: Annotated[Path, typer.Argument(help="A model directory.")]) -> None:
+    """Show what a model directory holds."""
+    manifest = Manifest.load(directory)
+    clip = manifest.clip
+    rows = {
+        "name": manifest.name,
+        "architecture": manifest.architecture,
+        "classes": f"{len(manifest.labels)}: {', '.join(manifest.labels[:SHOWN_LABELS])}, …",
+        "clip": f"{clip.frames} frames",
+        "picture": f"{clip.resize_width} x {clip.resize_height}, of it the middle {clip.width} x {clip.height}",
+        "normalisation": f"mean {clip.mean}, std {clip.std}",
+        "frame rate": f"{clip.frame_rate:g}" if clip.frame_rate else "the video's own",
+        "weights": manifest.weights_sha256,
+    }
+    rows |= {f"ONNX {precision}": f"{entry.file} {entry.sha256}" for precision, entry in manifest.onnx.items()}
+    for key, value in rows.items():
+        console.print(f"{key:14} {value}", soft_wrap=True, markup=False, highlight=False)
+
+
+@app.command()
+def verify(
+    directory: Annotated[Path, typer.Argument(help="A model directory.")],
+    videos: Annotated[list[Path] | None, typer.Argument(help="Default: made-up clips.", exists=True)] = None,
+) -> None:
+    """Check the files, and every network on every installed runtime against the fp32 reference."""
+    clip = Manifest.load(directory).clip
+    clips = np.concatenate([video_clips(video, clip) for video in videos]) if videos else made_up_clips(clip)
+    results = verify_model(directory, clips)
+    table = Table("runtime", "precision", "clips", "largest difference", "top-1 agreement", "NaN", "")
+    for result in results:
+        got = result.measured
+        figures = (str(got.clips), f"{got.max_abs_difference:.2e}", f"{got.top1_agreement:.1%}", str(got.nan_count))
+        table.add_row(result.runtime, result.precision, *figures, "good" if result.good else "BAD")
+    console.print(table)
+    if not all(result.good for result in results):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point: errors of the builder are one line and exit status 1."""
+    try:
+        app()
+    except BuildError as error:
+        Console(stderr=True).print(f"r3d-engine: {error}", style="red", markup=False, soft_wrap=True)
+        raise SystemExit(1) from error

@@ -1,0 +1,148 @@
+"""`model.json`, the contract between builder and service: what is in a model directory, and what it is good for.
+
+The only module of this package that the service imports.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import ManifestError
+from .files import replacing, sha256_of
+
+__all__ = [
+    "BUNDLED_WEIGHTS",
+    "MANIFEST",
+    "Clip",
+    "Engine",
+    "Manifest",
+    "ManifestError",
+    "OnnxFile",
+    "Verification",
+    "checked_file",
+    "sha256_of",
+]
+
+MANIFEST = "model.json"
+BUNDLED_WEIGHTS = Path(__file__).parent / "camera_motion" / "camera_motion.wts"
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Rgb = tuple[float, float, float]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Clip(_Record):
+    """How a clip is cut and made ready for the network. Defaults: torchvision's transform for these weights."""
+
+    frames: int = Field(default=32, ge=1, le=1024)
+    height: int = Field(default=112, ge=16, le=1024)
+    width: int = Field(default=112, ge=16, le=1024)
+    resize_height: int = Field(default=128, ge=16, le=2048)
+    resize_width: int = Field(default=171, ge=16, le=2048)
+    mean: Rgb = (0.43216, 0.394666, 0.37645)
+    std: Rgb = (0.22803, 0.22145, 0.216989)
+    frame_rate: float | None = Field(default=None, gt=0, le=1000)
+
+    @property
+    def top(self) -> int:
+        """Rows of the resized frame above the crop; rounds as torchvision's `center_crop` does."""
+        return round((self.resize_height - self.height) / 2)
+
+    @property
+    def left(self) -> int:
+        """Columns of the resized frame left of the crop."""
+        return round((self.resize_width - self.width) / 2)
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> "Clip":
+        if self.height > self.resize_height or self.width > self.resize_width:
+            raise ValueError("the crop is larger than the resized frame")
+        if not all(value > 0 for value in self.std):
+            raise ValueError("std must be positive")
+        return self
+
+
+class OnnxFile(_Record):
+    """An ONNX network in the model directory."""
+
+    file: FileName
+    sha256: Sha256
+
+
+class Verification(_Record):
+    """What running real clips through an engine and the fp32 reference showed."""
+
+    clips: int = Field(ge=1)
+    max_abs_difference: float
+    top1_agreement: float = Field(ge=0, le=1)
+    nan_count: int = Field(ge=0)
+
+
+class Engine(_Record):
+    """A serialised TensorRT engine, and what it runs on."""
+
+    file: FileName
+    sha256: Sha256
+    precision: Literal["fp32", "fp16"]
+    max_batch: int = Field(ge=1)
+    runtime: Literal["tensorrt", "tensorrt_rtx"]
+    runtime_version: str
+    gpu_name: str | None
+    compute_capability: str | None
+    portable: bool
+    verification: Verification | None
+
+
+class Manifest(_Record):
+    """The whole of `model.json`."""
+
+    format_version: Literal[1] = 1
+    name: str = Field(min_length=1, max_length=200)
+    architecture: str
+    labels: tuple[str, ...] = Field(min_length=1)
+    clip: Clip
+    weights_sha256: Sha256
+    onnx: dict[Literal["fp32", "fp16"], OnnxFile]
+    engines: tuple[Engine, ...] = ()
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Manifest":
+        if "fp32" not in self.onnx:
+            raise ValueError("the fp32 network is missing")
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels must differ from each other")
+        return self
+
+    def save(self, directory: Path) -> None:
+        """Write `model.json` into `directory` in one step."""
+        with replacing(directory / MANIFEST) as stream:
+            stream.write(self.model_dump_json(indent=1).encode() + b"\n")
+
+    @classmethod
+    def load(cls, directory: Path) -> "Manifest":
+        """Read `directory`'s `model.json`. Raises ManifestError with the reason."""
+        path = directory / MANIFEST
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise ManifestError(f"{path}: {error.strerror or error}") from error
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"])) or "document"
+            raise ManifestError(f"{path}: {place}: {first['msg']}") from error
+
+
+def checked_file(directory: Path, entry: OnnxFile | Engine) -> Path:
+    """The path of a file the manifest names. Raises ManifestError when it is missing or its SHA-256 is another."""
+    path = directory / entry.file
+    try:
+        found = sha256_of(path)
+    except OSError as error:
+        raise ManifestError(f"{path}: {error.strerror or error}") from error
+    if found != entry.sha256:
+        raise ManifestError(f"{path}: its SHA-256 is {found}, the manifest says {entry.sha256}; build the model again")
+    return path

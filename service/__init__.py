@@ -1,0 +1,1 @@
+"""Action recognition over HTTP: upload -> decode -> clips -> batcher -> backend -> vote -> response."""

@@ -1,0 +1,147 @@
+"""Every error the service answers with: one tree, each error knowing its HTTP status."""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class ServiceError(Exception):
+    """Base. `detail` is meant for the person who sent the request.
+
+    `slug` names the kind of problem in RFC 9457's `type`; `headers` go with the response.
+    """
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+    slug: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(self, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = headers or {}
+
+
+class UploadError(ServiceError):
+    """The request's body is not one video file in a multipart form."""
+
+    status = HTTPStatus.BAD_REQUEST
+    slug = "bad-upload"
+    title = "Bad upload"
+
+
+class UnauthorizedError(ServiceError):
+    """The API key is missing or wrong."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    slug = "unauthorized"
+    title = "Unauthorized"
+
+
+class UploadStalledError(ServiceError):
+    """The upload made no progress for too long."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    slug = "upload-stalled"
+    title = "Upload stalled"
+
+
+class UploadTooLargeError(ServiceError):
+    """The body is larger than `R3D_MAX_UPLOAD_BYTES`."""
+
+    status = HTTPStatus(413)
+    slug = "upload-too-large"
+    title = "Upload too large"
+
+
+class UnsupportedMediaError(ServiceError):
+    """The file is no video container, or holds no codec, that the service takes."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    slug = "unsupported-media"
+    title = "Not a supported video"
+
+
+class ParameterError(ServiceError):
+    """A query parameter is out of range."""
+
+    status = HTTPStatus(422)
+    slug = "bad-parameter"
+    title = "Bad parameter"
+
+
+class VideoError(ServiceError):
+    """The file is a video, but cannot be classified."""
+
+    status = HTTPStatus(422)
+    slug = "video-undecodable"
+    title = "Video cannot be decoded"
+
+
+class VideoTooShortError(VideoError):
+    """Fewer frames were decoded than one clip takes."""
+
+    slug = "video-too-short"
+    title = "Video shorter than one clip"
+
+
+class VideoTooLongError(VideoError):
+    """More frames than `R3D_MAX_FRAMES`."""
+
+    slug = "video-too-long"
+    title = "Video too long"
+
+
+class FrameTooLargeError(VideoError):
+    """Frames of more pixels than `R3D_MAX_FRAME_PIXELS`."""
+
+    slug = "frames-too-large"
+    title = "Frames too large"
+
+
+class DecoderCrashedError(VideoError):
+    """The decode process died on this file, or used more memory or time than it may."""
+
+    slug = "decoder-crashed"
+    title = "Decoder crashed"
+
+
+class QueueFullError(ServiceError):
+    """More requests wait than the queue takes."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    slug = "queue-full"
+    title = "Queue full"
+
+
+class NotReadyError(ServiceError):
+    """The model is still loading, the server is draining, or the backend failed."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    slug = "not-ready"
+    title = "Not ready"
+
+
+class DeadlineError(ServiceError):
+    """The request took longer than `R3D_REQUEST_TIMEOUT_SECONDS`."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    slug = "deadline"
+    title = "Deadline exceeded"
+
+
+class StorageError(ServiceError):
+    """The upload cannot be stored."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    slug = "storage"
+    title = "No space for the upload"
+
+
+class InferenceError(ServiceError):
+    """The backend failed on a batch."""
+
+    slug = "inference-failed"
+    title = "Inference failed"
+
+
+class StartupError(Exception):
+    """The service cannot start: a model or backend that does not load. Its text is for the operator."""

@@ -1,0 +1,141 @@
+"""One video from file to verdict: the only file that knows the order of the steps."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine_builder.manifest import Manifest
+
+from . import messages
+from .batcher import Batcher, Outcome
+from .decoder import Decoder, Decoding
+from .errors import VideoTooShortError
+from .settings import Settings
+from .vote import Probabilities, Tally, Verdict
+
+# Clips of one request that may be in the queue: enough to keep a device busy, too few to hold others up.
+WINDOW = 4
+
+
+@dataclass(frozen=True)
+class ClipResult:
+    """A clip's place in the video and its probabilities, float32 [classes]."""
+
+    clip: messages.Clip
+    probabilities: Probabilities
+
+
+@dataclass
+class Classification:
+    """Everything known of a video once it is through."""
+
+    verdict: Verdict
+    clips: list[ClipResult]
+    opened: messages.Opened
+    ended: messages.Ended
+    queue_seconds: float
+    inference_seconds: float
+    total_seconds: float
+
+
+@dataclass
+class _Run:
+    """What one video's decoding hands to its voting."""
+
+    window: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WINDOW))
+    pending: "asyncio.Queue[tuple[messages.Clip, Future[Outcome]] | None]" = field(default_factory=asyncio.Queue)
+    opened: messages.Opened | None = None
+    ended: messages.Ended | None = None
+
+
+class Pipeline:
+    """Decoder, batcher and vote for one model."""
+
+    def __init__(self, settings: Settings, manifest: Manifest, decoder: Decoder, batcher: Batcher) -> None:
+        self._settings = settings
+        self._manifest = manifest
+        self._decoder = decoder
+        self._batcher = batcher
+
+    async def classify(
+        self, path: Path, frame_rate: float | None = None, on_clip: Callable[[ClipResult], None] | None = None
+    ) -> Classification:
+        """Classify the video at `path`; `on_clip` hears of each clip, in order, as soon as it is known.
+
+        Cancelling it kills the decoder and drops the clips still queued. Raises ServiceError.
+        """
+        started = time.monotonic()
+        run = _Run()
+        job = self._job(path, frame_rate)
+        async with self._decoder.open(job) as decoding:
+            feeding = asyncio.create_task(self._feed(decoding, run))
+            try:
+                tally, clips, queued, inferring = Tally.over(len(self._manifest.labels)), [], 0.0, 0.0
+                async for result, outcome in self._results(run):
+                    tally.add(result.probabilities)
+                    clips.append(result)
+                    queued += outcome.queued_seconds
+                    inferring += outcome.inference_seconds
+                    if on_clip is not None:
+                        on_clip(result)
+                await feeding
+            finally:
+                await _stop(feeding, run)
+        if run.opened is None or run.ended is None or not clips:
+            raise VideoTooShortError("no whole clip was decoded")
+        elapsed = time.monotonic() - started
+        return Classification(tally.verdict(), clips, run.opened, run.ended, queued, inferring, elapsed)
+
+    async def _feed(self, decoding: Decoding, run: _Run) -> None:
+        """Put the child's clips into the batcher's queue, a few at a time."""
+        try:
+            async for message, frames in decoding.messages():
+                if isinstance(message, messages.Opened):
+                    run.opened = message
+                elif isinstance(message, messages.Ended):
+                    run.ended = message
+                elif frames is not None:
+                    await run.window.acquire()
+                    run.pending.put_nowait((message, self._batcher.submit(frames)))
+        finally:
+            run.pending.put_nowait(None)
+
+    @staticmethod
+    async def _results(run: _Run) -> AsyncIterator[tuple[ClipResult, Outcome]]:
+        while (item := await run.pending.get()) is not None:
+            clip, future = item
+            outcome = await asyncio.wrap_future(future)
+            run.window.release()
+            yield ClipResult(clip, outcome.probabilities), outcome
+
+    def _job(self, path: Path, frame_rate: float | None) -> messages.Job:
+        clip, settings = self._manifest.clip, self._settings
+        return messages.Job(
+            path=str(path),
+            frames=clip.frames,
+            height=clip.height,
+            width=clip.width,
+            resize_height=clip.resize_height,
+            resize_width=clip.resize_width,
+            top=clip.top,
+            left=clip.left,
+            frame_rate=frame_rate or clip.frame_rate,
+            max_frames=settings.max_frames,
+            max_frame_pixels=settings.max_frame_pixels,
+            threads=1,
+        )
+
+
+async def _stop(feeding: "asyncio.Task[None]", run: _Run) -> None:
+    """End the feeding if it goes on, and drop what it queued."""
+    feeding.cancel()
+    with suppress(asyncio.CancelledError, Exception):
+        await feeding
+    while not run.pending.empty():
+        item = run.pending.get_nowait()
+        if item is not None:
+            item[1].cancel()

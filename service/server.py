@@ -1,0 +1,52 @@
+"""uvicorn with a drain: after SIGTERM it goes on answering until the running requests are done."""
+
+import asyncio
+from types import FrameType
+
+import uvicorn
+
+from .runtime import Runtime
+
+# Bytes of a request's headers.
+MAX_HEADER_BYTES = 16 * 1024
+
+
+class Server(uvicorn.Server):
+    """Stops by itself when the model cannot be loaded or the backend breaks; `failure` then says why."""
+
+    def __init__(self, config: uvicorn.Config, runtime: Runtime) -> None:
+        super().__init__(config)
+        self.failure: str | None = None
+        self._runtime = runtime
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._draining: asyncio.Task[None] | None = None
+        runtime.on_failure = self._failed
+
+    async def startup(self, sockets: object = None) -> None:
+        """See uvicorn."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)  # type: ignore[arg-type]
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """First signal: drain. Second: stop at once. Called outside the event loop."""
+        if self._loop is None or self._draining is not None:
+            super().handle_exit(sig, frame)
+            return
+        self._loop.call_soon_threadsafe(self._begin_drain)
+
+    def _begin_drain(self) -> None:
+        if self._draining is None:
+            self._runtime.drain()
+            self._draining = asyncio.create_task(self._drain())
+
+    async def _drain(self) -> None:
+        try:
+            async with asyncio.timeout(self._runtime.settings.drain_seconds):
+                await self._runtime.admission.idle()
+        except TimeoutError:
+            self._runtime.aborted.set()
+        self.should_exit = True
+
+    def _failed(self, reason: str) -> None:
+        self.failure = reason
+        self.should_exit = True

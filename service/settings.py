@@ -1,0 +1,37 @@
+"""Settings from the environment (prefix `R3D_`); a value out of range stops the start."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def available_cpus() -> int:
+    """The CPUs this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+BackendName = Literal["auto", "openvino", "onnxruntime"]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Sizes in bytes, times in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="R3D_", frozen=True, extra="forbid")
+
+    model: Annotated[Path | None, Field(description="model directory; unset: the bundled camera-motion model")] = None
+    backend: Annotated[BackendName, Field(description="what runs the network")] = "auto"
+    cpu_threads: Annotated[int, Field(ge=0, le=1024, description="CPU inference threads; 0: the runtime's choice")] = 0
+    max_upload_bytes: Annotated[int, Field(ge=1, description="largest request body")] = 256 << 20
+    max_frames: Annotated[int, Field(ge=1, description="longest video, in frames: 2 hours at 30/s")] = 216_000
+    max_frame_pixels: Annotated[int, Field(ge=1, description="largest frame, in pixels: 4096 x 2176")] = 4096 * 2176
+    decode_workers: Annotated[int, Field(ge=1, le=1024, description="videos decoded at once; default: the CPUs")] = (
+        Field(default_factory=available_cpus)
+    )
+    queue_clips: Annotated[int, Field(ge=4, description="clips of all requests that may wait for the network")] = 256
+    max_batch: Annotated[int, Field(ge=1, le=1024, description="upper bound of a batch, in clips")] = 32
+    request_timeout_seconds: Annotated[float, Field(gt=0, description="deadline of a request")] = 600.0
+    drain_seconds: Annotated[float, Field(ge=0, description="time running requests get after SIGTERM")] = 30.0
+    upload_timeout_seconds: Annotated[float, Field(gt=0, description="longest pause within an upload")] = 60.0

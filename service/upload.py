@@ -1,0 +1,108 @@
+"""The request's body to a file in a private directory, counted as it arrives, removed on every path."""
+
+import asyncio
+import errno
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from starlette.requests import Request
+
+from .errors import NotReadyError, ServiceError, StorageError, UploadStalledError, UploadTooLargeError, VideoError
+from .multipart import FileForm
+from .settings import Settings
+
+DIRECTORY_PREFIX = "r3d-upload-"
+# The client's name for the file is never used. Without an extension FFmpeg goes by content alone.
+FILE_NAME = "video"
+# Bytes collected before they are written, in a thread: a disk may be slow.
+WRITE_BYTES = 1 << 20
+# After an error the rest of the body is not read; the connection cannot be used again.
+CLOSE = {"Connection": "close"}
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A received file."""
+
+    path: Path
+    size: int
+
+
+@asynccontextmanager
+async def receive(request: Request, settings: Settings) -> AsyncIterator[Upload]:
+    """The request's one file, on disk until the block is left.
+
+    Raises UploadError, UploadTooLargeError, UploadStalledError, VideoError for an empty file, and StorageError or
+    NotReadyError when the temporary directory is full or cannot be written.
+    """
+    try:
+        directory = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=DIRECTORY_PREFIX))
+    except OSError as error:
+        raise _storage_error(error) from error
+    try:
+        yield await _receive_into(directory / FILE_NAME, request, settings)
+    finally:
+        # In this thread: it must happen also when the task is being cancelled, and is one unlink.
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+async def _receive_into(path: Path, request: Request, settings: Settings) -> Upload:
+    try:
+        with path.open("wb") as stream:
+            size = await _copy(request, stream, settings)
+    except OSError as error:
+        raise _storage_error(error) from error
+    except ServiceError as error:
+        error.headers.update(CLOSE)
+        raise
+    if not size:
+        raise VideoError("the file is empty")
+    return Upload(path, size)
+
+
+async def _copy(request: Request, stream: BinaryIO, settings: Settings) -> int:
+    """Copy the file part's content to `stream`; returns its size."""
+    waiting = bytearray()
+    form = FileForm(request.headers.get("content-type"), waiting.extend)
+    received = size = 0
+    async for chunk in _chunks(request, settings.upload_timeout_seconds):
+        received += len(chunk)
+        if received > settings.max_upload_bytes:
+            raise UploadTooLargeError(f"at most {settings.max_upload_bytes} bytes are taken")
+        form.feed(chunk)
+        if len(waiting) >= WRITE_BYTES:
+            size += await _flush(stream, waiting)
+    form.finish()
+    return size + await _flush(stream, waiting)
+
+
+async def _chunks(request: Request, patience: float) -> AsyncIterator[bytes]:
+    """The body's chunks. Raises UploadStalledError when the next takes longer than `patience` seconds."""
+    chunks = aiter(request.stream())
+    while True:
+        try:
+            async with asyncio.timeout(patience):
+                chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise UploadStalledError(f"nothing arrived for {patience:g} s") from None
+        yield chunk
+
+
+async def _flush(stream: BinaryIO, waiting: bytearray) -> int:
+    data = bytes(waiting)
+    waiting.clear()
+    await asyncio.to_thread(stream.write, data)
+    return len(data)
+
+
+def _storage_error(error: OSError) -> ServiceError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return StorageError("no space is left for uploads")
+    return NotReadyError(f"uploads cannot be stored: {error.strerror or error}")

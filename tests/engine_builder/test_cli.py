@@ -1,0 +1,69 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine_builder.manifest import Manifest
+from engine_builder.wts import write_wts
+
+from ..recipe import draw, narrow
+from ..videos import write_video
+
+
+def engine(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    command = [str(Path(sys.executable).with_name("r3d-engine")), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    write_wts(tmp_path / "small.wts", draw(narrow("r2plus1d_18", 16, 3)))
+    (tmp_path / "labels.txt").write_text("a\nb\nc\n")
+    return tmp_path / "small.wts"
+
+
+def test_build_inspect_verify(weights: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    labels = weights.with_name("labels.txt")
+    built = engine("build", weights, "-o", model, "--labels", labels, "--frames", 16, "--precision", "fp16")
+    assert built.returncode == 0, built.stderr
+    assert "r2plus1d_18, 3 classes" in built.stdout
+    manifest = Manifest.load(model)
+    assert (manifest.name, manifest.clip.frames, sorted(manifest.onnx)) == ("model", 16, ["fp16", "fp32"])
+    shown = engine("inspect", model)
+    assert shown.returncode == 0
+    assert "r2plus1d_18" in shown.stdout
+    assert manifest.onnx["fp16"].sha256 in shown.stdout
+    video = write_video(tmp_path / "video.mp4", frames=40)
+    verified = engine("verify", model, video)
+    assert verified.returncode == 0, verified.stderr + verified.stdout
+    assert verified.stdout.count("good") == 4
+
+
+def test_no_normalize_is_in_the_manifest(weights: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    assert (
+        engine("build", weights, "-o", model, "--labels", weights.with_name("labels.txt"), "--no-normalize").returncode
+        == 0
+    )
+    clip = Manifest.load(model).clip
+    assert (clip.mean, clip.std) == ((0, 0, 0), (1, 1, 1))
+
+
+def test_errors_are_one_line_and_status_1(weights: Path, tmp_path: Path) -> None:
+    done = engine("build", weights, "-o", tmp_path / "model")
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines() == [
+        "r3d-engine: the network has 3 classes, not Kinetics-400's: name them with --labels FILE"
+    ]
+    assert engine("inspect", tmp_path).returncode == 1
+    assert engine("build", tmp_path / "none.wts", "-o", tmp_path / "model").returncode == 2
+
+
+def test_the_bundled_model(tmp_path: Path) -> None:
+    assert engine("bundled", "-o", tmp_path / "model").returncode == 0
+    manifest = Manifest.load(tmp_path / "model")
+    assert (manifest.name, manifest.architecture) == ("camera-motion", "r3d_18")
+    assert manifest.labels[0] == "static"
+    assert manifest.labels[-1] == "roll counterclockwise"

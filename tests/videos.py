@@ -1,0 +1,46 @@
+"""Real video files, made with the ffmpeg program that imageio-ffmpeg carries."""
+
+import subprocess
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import numpy.typing as npt
+
+H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+
+
+def ffmpeg(*arguments: str, stdin: bytes | None = None) -> bytes:
+    """Run ffmpeg; its standard output."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-y", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, check=True, timeout=60).stdout
+
+
+def write_video(
+    path: Path,
+    frames: int,
+    codec: tuple[str, ...] = H264,
+    size: tuple[int, int] = (320, 240),
+    rate: str = "25",
+    filters: str = "null",
+) -> Path:
+    """A video of ffmpeg's moving test picture with exactly that many frames."""
+    source = f"testsrc2=size={size[0]}x{size[1]}:rate={rate}"
+    ffmpeg("-f", "lavfi", "-i", source, "-vf", filters, "-frames:v", str(frames), *codec, str(path))
+    return path
+
+
+def write_frames(path: Path, frames: npt.NDArray[np.uint8], rate: str = "25", codec: tuple[str, ...] = H264) -> Path:
+    """A video of the given frames, uint8 [n, H, W, 3] RGB."""
+    size = f"{frames.shape[2]}x{frames.shape[1]}"
+    source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", rate, "-i", "-")
+    ffmpeg(*source, *codec, str(path), stdin=frames.tobytes())
+    return path
+
+
+def decoded(path: Path) -> npt.NDArray[np.uint8]:
+    """Every frame as ffmpeg itself decodes it, uint8 [n, H, W, 3] RGB, display rotation applied."""
+    info = ffmpeg("-i", str(path), "-frames:v", "1", "-f", "image2pipe", "-c:v", "ppm", "-")
+    width, height = map(int, info.split(b"\n")[1].split())
+    raw = ffmpeg("-i", str(path), "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
+    return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
