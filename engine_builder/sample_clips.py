@@ -44,7 +44,7 @@ def _frames(path: Path, clip: Clip, limit: int) -> Iterator[Frames]:
         good, frame = capture.read()
         if not good:
             break
-        small = cv2.resize(frame, (clip.resize_width, clip.resize_height), interpolation=cv2.INTER_LINEAR)
+        small = cv2.resize(frame, (clip.resize_width, clip.resize_height), interpolation=cv2.INTER_LINEAR_EXACT)
         crop = small[clip.top : clip.top + clip.height, clip.left : clip.left + clip.width]
         yield np.asarray(crop[:, :, ::-1], np.uint8)
     capture.release()

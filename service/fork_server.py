@@ -15,6 +15,8 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+import cv2
+
 from .decode_child import run
 from .messages import Job
 from .process import die_with_parent, silence
@@ -109,6 +111,7 @@ def main() -> None:
     die_with_parent(parent)
     # Ctrl-C reaches the whole process group; the parent decides when this process ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
     gc.collect()
     gc.freeze()
     control = socket.socket(fileno=descriptor)

@@ -30,6 +30,16 @@ class Numbers:
         return int(np.prod(self.shape))
 
 
+class Attack:
+    """Unpickling it makes a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.directory),)
+
+
 def state(**changes: Numbers) -> dict[str, Any]:
     return {name: Numbers(*shape) for name, shape in shapes_of("mc3_18").items()} | changes
 
@@ -97,11 +107,7 @@ def test_a_checkpoint_to_wts_by_command(tmp_path: Path, tensors: Tensors) -> Non
 
 @needs_torch
 def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
-    class Attack:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return os.mkdir, (str(tmp_path / "attacked"),)
-
-    (tmp_path / "bad.pth").write_bytes(pickle.dumps(Attack()))
+    (tmp_path / "bad.pth").write_bytes(pickle.dumps(Attack(tmp_path / "attacked"), protocol=2))
     with pytest.raises(CheckpointError, match="read safely"):
         load_checkpoint(tmp_path / "bad.pth", "r3d_18")
     assert not (tmp_path / "attacked").exists()

@@ -1,0 +1,42 @@
+# Two commands for a bare clone: `make serve` and `make test`.
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+MODEL ?= models/camera-motion
+# `test,torch` adds the tests that need PyTorch (a large download).
+TEST_EXTRAS ?= test
+
+BIN := .venv/bin
+INSTALL := $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt
+BUNDLED := engine_builder/camera_motion
+
+.PHONY: serve test lint clean
+.DELETE_ON_ERROR:
+
+serve: .venv/.serve $(MODEL)/model.json
+	exec $(BIN)/r3d-serve --host $(HOST) --port $(PORT) --model $(MODEL)
+
+test: .venv/.$(TEST_EXTRAS) lint
+	$(BIN)/pytest
+
+lint: .venv/.$(TEST_EXTRAS)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+models/camera-motion/model.json: $(BUNDLED)/camera_motion.wts $(BUNDLED)/labels.txt | .venv/.serve
+	$(BIN)/r3d-engine bundled -o models/camera-motion
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.serve: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e '.[cpu]'
+	touch $@
+
+.venv/.$(TEST_EXTRAS): pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e '.[$(TEST_EXTRAS)]'
+	touch $@
+
+clean:
+	rm -rf .venv models
