@@ -149,7 +149,8 @@ def frames_of(shot: Shot) -> Iterator[Picture]:
         frame = look(shot.still, size, texels, pose)
         if blur and index + 1 < count:
             middle = tuple((np.array(pose) * 0.7 + 0.3 * np.array(_pose(path, index + 1))).tolist())
-            frame = cv2.addWeighted(frame, 0.5, look(shot.still, size, texels, middle), 0.5, 0)
+            later = look(shot.still, size, texels, middle)
+            frame = np.asarray(cv2.addWeighted(frame, 0.5, later, 0.5, 0), np.uint8)
         if thing is not None:
             thing.paint(frame, index)
         bright = frame.astype(np.float32) * (1 + gain * index / count) + rng.normal(0, noise, frame.shape)

@@ -25,7 +25,7 @@ def test_every_bit_survives(path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     rng = np.random.default_rng(1)
     bits = rng.integers(0, 1 << 32, 100, np.uint32)
     values = bits.view(np.float32)
-    values = np.concatenate((values[np.isfinite(values)], np.float32([0.0, -0.0, 1e-45, 3.4028235e38])))
+    values = np.concatenate((values[np.isfinite(values)], np.array([0.0, -0.0, 1e-45, 3.4028235e38], np.float32)))
     write_wts(path, {"a": values, "b": values[:7]})
     back = read_wts(path)
     assert list(back) == ["a", "b"]
@@ -38,7 +38,7 @@ def test_values_are_read_as_python_packs_them(path: Path) -> None:
     numbers = [0.1, -7.25, 1e30]
     line = " ".join(struct.pack(">f", number).hex() for number in numbers)
     path.write_text(f"1\nx 3 {line}\n")
-    assert read_wts(path)["x"].tolist() == np.float32(numbers).tolist()
+    assert read_wts(path)["x"].tolist() == np.array(numbers, np.float32).tolist()
 
 
 @pytest.mark.parametrize(

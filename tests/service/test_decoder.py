@@ -101,7 +101,8 @@ def test_frame_rate_is_applied(tmp_path: Path) -> None:
 
     clip = with_decoder(body)[1]
     assert isinstance(clip, messages.Clip)
-    assert (clip.start_frame, clip.end_frame, clip.end_seconds) == (0, 63, pytest.approx(1.28))
+    assert (clip.start_frame, clip.end_frame) == (0, 63)
+    assert clip.end_seconds == pytest.approx(1.28)
 
 
 @pytest.mark.parametrize(
