@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from . import problems, routes
 from .backends.protocol import BackendFactory
+from .request_id import RequestIdMiddleware
 from .runtime import Runtime
 from .settings import Settings
 
@@ -40,6 +41,7 @@ def create_app(settings: Settings, backend: BackendFactory | None = None) -> Fas
     )
     app.state.runtime = Runtime(settings, backend)
     app.include_router(routes.router)
+    app.add_middleware(RequestIdMiddleware)
     problems.install(app)
 
     @app.exception_handler(ClientDisconnect)

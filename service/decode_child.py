@@ -43,7 +43,7 @@ def run(job: Job, connection: socket.socket) -> None:
 def _explain(error: Exception) -> Failed:
     no_memory = isinstance(error, MemoryError) or getattr(error, "code", 0) == cv2.Error.StsNoMem
     kind: ErrorKind = "memory" if no_memory else "undecodable"
-    detail = "decoding takes too much memory" if no_memory else "OpenCV cannot convert its frames"
+    detail = "too much memory: decoding takes more than it may" if no_memory else "OpenCV cannot convert its frames"
     return Failed(error=kind, detail=detail)
 
 

@@ -1,13 +1,13 @@
 """The parent's side of decoding: one child a video, forked by the fork server, killed when it is no longer wanted."""
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from os import getpid
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +24,19 @@ from .errors import (
     VideoTooShortError,
 )
 from .fork_link import ForkLink
+from .media import DEMUXERS
 from .messages import LENGTHS, MAX_HEADER_BYTES, MESSAGES, Clip, Ended, ErrorKind, Failed, Job, Opened
 
 Frames = npt.NDArray[np.uint8]
+
+# Options reach FFmpeg through OpenCV's environment only. Demuxers and protocols by name: a playlist or a script in a
+# video's clothes opens nothing. More read attempts: a file may start with thousands of audio packets.
+FFMPEG_ENVIRONMENT = {
+    "OPENCV_FFMPEG_CAPTURE_OPTIONS": f"protocol_whitelist;file|format_whitelist;{','.join(DEMUXERS)}",
+    "OPENCV_FFMPEG_READ_ATTEMPTS": "100000",
+    "OPENCV_LOG_LEVEL": "OFF",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 ERRORS: dict[ErrorKind, type[ServiceError]] = {
     "unsupported": UnsupportedMediaError,
@@ -141,10 +151,11 @@ async def _launch() -> ForkLink:
     with theirs:
         # Not through asyncio, and in this thread: the server dies with the thread that started it.
         process = subprocess.Popen(  # noqa: ASYNC220
-            [sys.executable, "-m", f"{__package__}.fork_server", str(theirs.fileno()), str(getpid())],
+            [sys.executable, "-m", f"{__package__}.fork_server", str(theirs.fileno()), str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
+            env=os.environ | FFMPEG_ENVIRONMENT,
         )
     link = ForkLink(process, ours)
     await link.ready()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import signal
 import socket
 import subprocess
@@ -9,6 +10,8 @@ from contextlib import suppress
 
 from .errors import DecoderCrashedError, StartupError
 from .messages import Job
+
+logger = logging.getLogger(__name__)
 
 MAX_PACKET = 4096
 
@@ -35,8 +38,13 @@ class ForkLink:
 
     async def ready(self) -> None:
         """Wait until the server can fork. Raises StartupError when it ends instead."""
-        if not await asyncio.get_running_loop().sock_recv(self._control, MAX_PACKET):
+        packet = await asyncio.get_running_loop().sock_recv(self._control, MAX_PACKET)
+        if not packet:
             raise StartupError(f"the decode server ended with status {self._process.wait()}")
+        if json.loads(packet)["networked"]:
+            logger.warning(
+                "this system allows no network namespaces: decoders are kept off the network by filters alone"
+            )
         self._listener = asyncio.create_task(self._listen())
 
     def fork(self, job: Job, connection: socket.socket) -> tuple[int, asyncio.Future[int]]:

@@ -8,18 +8,24 @@ Server to parent: {"job": n, "status": s} when a child ended, s as in `subproces
 import gc
 import json
 import os
+import platform
 import selectors
 import signal
 import socket
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import cv2
 
 from .decode_child import run
 from .messages import Job
-from .process import die_with_parent, silence
+from .sandbox.files import only_read
+from .sandbox.limits import limit
+from .sandbox.privileges import drop_privileges, leave_network
+from .sandbox.process import die_with_parent, silence
+from .sandbox.syscalls import deny_syscalls
 
 MAX_PACKET = 64 * 1024
 
@@ -80,6 +86,7 @@ class ForkServer:
         status = 1
         try:
             self._become_child(server)
+            confine(job)
             with socket.socket(fileno=descriptor) as connection:
                 run(job, connection)
             status = 0
@@ -105,17 +112,27 @@ class ForkServer:
             self._control.send(json.dumps(answer).encode())
 
 
+def confine(job: Job) -> None:
+    """Leave this process only what decoding one file takes. Raises OSError where the system refuses to."""
+    machine = platform.machine()
+    limit(job.memory_bytes, job.seconds)
+    drop_privileges(machine)
+    only_read(Path(job.path))
+    deny_syscalls(machine)
+
+
 def main() -> None:
     """Entry point of the process."""
     descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
     die_with_parent(parent)
     # Ctrl-C reaches the whole process group; the parent decides when this process ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    networked = not leave_network()
     cv2.setNumThreads(1)
     gc.collect()
     gc.freeze()
     control = socket.socket(fileno=descriptor)
-    control.send(b'{"ready": true}')
+    control.send(json.dumps({"networked": networked}).encode())
     ForkServer(control).serve()
 
 

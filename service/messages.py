@@ -81,3 +81,5 @@ class Job(_Message):
     max_frames: int
     max_frame_pixels: int
     threads: int
+    memory_bytes: int
+    seconds: float

@@ -127,6 +127,8 @@ class Pipeline:
             max_frames=settings.max_frames,
             max_frame_pixels=settings.max_frame_pixels,
             threads=1,
+            memory_bytes=settings.decode_memory_bytes,
+            seconds=settings.request_timeout_seconds,
         )
 
 

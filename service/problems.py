@@ -1,5 +1,6 @@
 """Errors to `application/problem+json` (RFC 9457)."""
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -23,7 +24,10 @@ from .errors import (
     UploadTooLargeError,
     VideoError,
 )
+from .request_id import HEADER, request_id_of
 from .schemas import Problem
+
+logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:r3d:problem:"
@@ -49,33 +53,39 @@ def documented(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
     return {int(error.status): {"description": error.title, "content": content} for error in errors}
 
 
-def problem(status: int, slug: str, title: str, detail: str, headers: dict[str, str] | None = None) -> Response:
+def problem(
+    request: Request, status: int, slug: str, title: str, detail: str, headers: dict[str, str] | None = None
+) -> Response:
     """A problem response."""
-    content = Problem(type=f"{TYPE_PREFIX}{slug}", title=title, status=status, detail=detail).model_dump()
-    return JSONResponse(content, status, headers, MEDIA_TYPE)
+    request_id = request_id_of(request)
+    body = Problem(type=f"{TYPE_PREFIX}{slug}", title=title, status=status, detail=detail, request_id=request_id)
+    return JSONResponse(body.model_dump(), status, {HEADER: request_id} | (headers or {}), MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
     """Have every error of the app answered as a problem."""
 
     @app.exception_handler(ServiceError)
-    async def service_error(_: Request, error: ServiceError) -> Response:
-        return problem(int(error.status), error.slug, error.title, error.detail, error.headers)
+    async def service_error(request: Request, error: ServiceError) -> Response:
+        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            logger.warning("request %s: %s: %s", request_id_of(request), error.slug, error.detail)
+        return problem(request, int(error.status), error.slug, error.title, error.detail, error.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def bad_parameter(_: Request, error: RequestValidationError) -> Response:
+    async def bad_parameter(request: Request, error: RequestValidationError) -> Response:
         details = [f"{'.'.join(map(str, item['loc'][1:]))}: {item['msg']}" for item in error.errors()]
         bad = ParameterError("; ".join(details))
-        return problem(int(bad.status), bad.slug, bad.title, bad.detail)
+        return problem(request, int(bad.status), bad.slug, bad.title, bad.detail)
 
     @app.exception_handler(HTTPException)
-    async def http_error(_: Request, error: HTTPException) -> Response:
+    async def http_error(request: Request, error: HTTPException) -> Response:
         title = HTTPStatus(error.status_code).phrase
         slug = title.lower().replace(" ", "-")
         headers = dict(error.headers) if error.headers else None
-        return problem(error.status_code, slug, title, str(error.detail), headers)
+        return problem(request, error.status_code, slug, title, str(error.detail), headers)
 
     @app.exception_handler(Exception)
-    async def unexpected(_: Request, error: Exception) -> Response:
+    async def unexpected(request: Request, error: Exception) -> Response:
+        logger.error("request %s: unexpected %r", request_id_of(request), error)
         failure = ServiceError("an unexpected error; see the server's log")
-        return problem(int(failure.status), failure.slug, failure.title, failure.detail)
+        return problem(request, int(failure.status), failure.slug, failure.title, failure.detail)

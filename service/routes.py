@@ -58,7 +58,7 @@ async def classify(request: Request, top_k: TopK = 5, frame_rate: FrameRate = No
         raise ParameterError(f"top_k: the model has {len(manifest.labels)} classes")
     started = time.monotonic()
     with runtime.admission.enter():
-        async with receive(request, runtime.settings) as upload:
+        async with receive(request, runtime.spool, runtime.settings) as upload:
             uploaded = time.monotonic() - started
             done = await guarded(request, runtime, pipeline.classify(upload.path, frame_rate))
     return classify_answer(done, manifest, description, top_k, uploaded)

@@ -17,6 +17,7 @@ from .decoder import Decoder
 from .errors import NotReadyError, StartupError
 from .pipeline import WINDOW, Pipeline
 from .settings import Settings
+from .spool import Spool, sweep
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Runtime:
         self.on_failure: Callable[[str], None] = lambda reason: None
         self.admission = Admission(settings.queue_clips, WINDOW)
         self.aborted = asyncio.Event()
+        self.spool = Spool()
         self._backend = backend
         self._decoder = Decoder(settings.decode_workers)
         self._batcher: Batcher | None = None
@@ -89,6 +91,7 @@ class Runtime:
         if self._batcher is not None:
             await asyncio.to_thread(self._batcher.close)
         await self._decoder.close()
+        self.spool.close()
 
     def drain(self) -> None:
         """Take no more requests."""
@@ -102,6 +105,8 @@ class Runtime:
 
     async def _load(self) -> None:
         try:
+            if left := await asyncio.to_thread(sweep):
+                logger.info("removed the uploads of %d servers that ended without doing so", left)
             manifest, factory = await asyncio.to_thread(self._open_model)
             await self._decoder.start()
             description = await self._start_batcher(manifest, factory)

@@ -103,3 +103,4 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+    request_id: str = Field(description="as in the `X-Request-ID` header, and in the server's log")

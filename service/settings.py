@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     max_upload_bytes: Annotated[int, Field(ge=1, description="largest request body")] = 256 << 20
     max_frames: Annotated[int, Field(ge=1, description="longest video, in frames: 2 hours at 30/s")] = 216_000
     max_frame_pixels: Annotated[int, Field(ge=1, description="largest frame, in pixels: 4096 x 2176")] = 4096 * 2176
+    decode_memory_bytes: Annotated[
+        int, Field(ge=64 << 20, description="memory a decoder may take, over an idle one")
+    ] = 768 << 20
     decode_workers: Annotated[int, Field(ge=1, le=1024, description="videos decoded at once; default: the CPUs")] = (
         Field(default_factory=available_cpus)
     )

@@ -2,10 +2,8 @@
 
 import asyncio
 import errno
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -15,8 +13,8 @@ from starlette.requests import Request
 from .errors import NotReadyError, ServiceError, StorageError, UploadStalledError, UploadTooLargeError, VideoError
 from .multipart import FileForm
 from .settings import Settings
+from .spool import Spool
 
-DIRECTORY_PREFIX = "r3d-upload-"
 # The client's name for the file is never used. Without an extension FFmpeg goes by content alone.
 FILE_NAME = "video"
 # Bytes collected before they are written, in a thread: a disk may be slow.
@@ -34,21 +32,18 @@ class Upload:
 
 
 @asynccontextmanager
-async def receive(request: Request, settings: Settings) -> AsyncIterator[Upload]:
+async def receive(request: Request, spool: Spool, settings: Settings) -> AsyncIterator[Upload]:
     """The request's one file, on disk until the block is left.
 
     Raises UploadError, UploadTooLargeError, UploadStalledError, VideoError for an empty file, and StorageError or
     NotReadyError when the temporary directory is full or cannot be written.
     """
-    try:
-        directory = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=DIRECTORY_PREFIX))
-    except OSError as error:
-        raise _storage_error(error) from error
-    try:
+    async with AsyncExitStack() as stack:
+        try:
+            directory = await stack.enter_async_context(spool.directory())
+        except OSError as error:
+            raise _storage_error(error) from error
         yield await _receive_into(directory / FILE_NAME, request, settings)
-    finally:
-        # In this thread: it must happen also when the task is being cancelled, and is one unlink.
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 async def _receive_into(path: Path, request: Request, settings: Settings) -> Upload:

@@ -20,5 +20,7 @@ def job_of(path: Path, **changes: object) -> Job:
         max_frames=10_000,
         max_frame_pixels=4096 * 2176,
         threads=1,
+        memory_bytes=768 << 20,
+        seconds=60,
     )
     return job.model_copy(update=changes)

@@ -12,7 +12,7 @@ import pytest
 from engine_builder.manifest import Manifest
 from service.backends.protocol import Backend, Frames
 from service.settings import Settings
-from service.upload import DIRECTORY_PREFIX
+from service.spool import LOCK, PREFIX
 
 from ..live import LiveServer
 from ..stubs import BrightnessBackend, factory_of
@@ -156,13 +156,12 @@ def test_docs_and_openapi(server: LiveServer) -> None:
 
 def test_uploads_leave_no_file(server: LiveServer, video: Path) -> None:
     def leftovers() -> list[Path]:
-        return list(Path(tempfile.gettempdir()).glob(f"{DIRECTORY_PREFIX}*"))
+        return [path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/*") if path.name != LOCK]
 
-    before = leftovers()
     assert server.post(video.read_bytes()).status_code == 200
     assert server.post(b"text").status_code == 415
     assert server.client.post("/classify", files={"video": b"x"}).status_code == 400
-    assert leftovers() == before
+    assert leftovers() == []
 
 
 def test_too_large_is_refused_at_the_limit(model_directory: Path, manifest: Manifest, video: Path) -> None:

@@ -1,20 +1,17 @@
-"""What the fork server and its children ask of the operating system."""
+"""The child's ties to its parent and to the terminal."""
 
-import ctypes
 import os
 import signal
-import sys
 
-PR_SET_PDEATHSIG = 1
+from .libc import PR_SET_PDEATHSIG, prctl
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends (Linux; elsewhere a closed socket does it).
+    """Have the kernel kill this process when its parent ends.
 
     `parent` is the parent's process id as known before, in case it ended already.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 

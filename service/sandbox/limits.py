@@ -1,0 +1,26 @@
+"""Resource limits: memory, processor time, files."""
+
+import math
+import os
+import resource
+from pathlib import Path
+
+# The upload, the socket and the three standard streams; FFmpeg opens the file once.
+MAX_FILES = 16
+
+
+def limit(memory_bytes: int, cpu_seconds: float) -> None:
+    """Limit this process for good: `memory_bytes` more address space than it has now, `cpu_seconds` of processor time
+    (then SIGXCPU), no growing of files, no core dump, few open files."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    address_space = pages * os.sysconf("SC_PAGE_SIZE") + memory_bytes
+    seconds = math.ceil(cpu_seconds)
+    limits = {
+        resource.RLIMIT_AS: (address_space, address_space),
+        resource.RLIMIT_CPU: (seconds, seconds + 1),
+        resource.RLIMIT_FSIZE: (0, 0),
+        resource.RLIMIT_CORE: (0, 0),
+        resource.RLIMIT_NOFILE: (MAX_FILES, MAX_FILES),
+    }
+    for kind, values in limits.items():
+        resource.setrlimit(kind, values)
