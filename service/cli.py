@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 from pydantic import ValidationError
 
 from .app import create_app
-from .server import MAX_HEADER_BYTES, Server
+from .server import Server, server_config
 from .settings import Settings
 
 FAILED = 1
@@ -36,17 +35,7 @@ def serve(
     settings = load_settings(model)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        log_config=None,
-        ws="none",
-        server_header=False,
-        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
-        timeout_graceful_shutdown=5,
-    )
-    server = Server(config, app.state.runtime)
+    server = Server(server_config(app, host, port), app.state.runtime)
     server.run()
     if server.failure is not None:
         typer.echo(f"r3d-serve: {server.failure}", err=True)

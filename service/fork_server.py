@@ -22,7 +22,7 @@ import cv2
 from .decode_child import run
 from .messages import Job
 from .sandbox.files import only_read
-from .sandbox.limits import limit
+from .sandbox.limits import address_space, limit
 from .sandbox.privileges import drop_privileges, leave_network
 from .sandbox.process import die_with_parent, silence
 from .sandbox.syscalls import deny_syscalls
@@ -35,6 +35,7 @@ class ForkServer:
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
+        self._null = os.open(os.devnull, os.O_RDWR)
         self._children: dict[int, int] = {}  # process id -> job
         self._wakeup, self._wakeup_write = socket.socketpair()
         for end in (self._wakeup, self._wakeup_write):
@@ -77,7 +78,7 @@ class ForkServer:
         return True
 
     def _fork(self, number: int, job: Job, descriptor: int) -> None:
-        server = os.getpid()
+        server, space = os.getpid(), address_space()
         pid = os.fork()
         if pid:
             os.close(descriptor)
@@ -86,7 +87,7 @@ class ForkServer:
         status = 1
         try:
             self._become_child(server)
-            confine(job)
+            confine(job, space + job.memory_bytes)
             with socket.socket(fileno=descriptor) as connection:
                 run(job, connection)
             status = 0
@@ -99,7 +100,7 @@ class ForkServer:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         die_with_parent(server)
-        silence()
+        silence(self._null)
         for end in (self._control, self._wakeup, self._wakeup_write):
             end.close()
 
@@ -112,10 +113,10 @@ class ForkServer:
             self._control.send(json.dumps(answer).encode())
 
 
-def confine(job: Job) -> None:
-    """Leave this process only what decoding one file takes. Raises OSError where the system refuses to."""
+def confine(job: Job, space: int) -> None:
+    """Leave this process only what decoding one file takes, and `space` bytes. Raises OSError if the system refuses."""
     machine = platform.machine()
-    limit(job.memory_bytes, job.seconds)
+    limit(space, job.seconds)
     drop_privileges(machine)
     only_read(Path(job.path))
     deny_syscalls(machine)

@@ -4,11 +4,24 @@ import asyncio
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
 from .runtime import Runtime
+from .upload import MAX_HEADER_BYTES
 
-# Bytes of a request's headers.
-MAX_HEADER_BYTES = 16 * 1024
+
+def server_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+    """Uvicorn's configuration for this service."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        ws="none",
+        server_header=False,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        timeout_graceful_shutdown=5,
+    )
 
 
 class Server(uvicorn.Server):

@@ -10,7 +10,15 @@ from typing import BinaryIO
 
 from starlette.requests import Request
 
-from .errors import NotReadyError, ServiceError, StorageError, UploadStalledError, UploadTooLargeError, VideoError
+from .errors import (
+    NotReadyError,
+    ServiceError,
+    StorageError,
+    UploadError,
+    UploadStalledError,
+    UploadTooLargeError,
+    VideoError,
+)
 from .multipart import FileForm
 from .settings import Settings
 from .spool import Spool
@@ -21,6 +29,7 @@ FILE_NAME = "video"
 WRITE_BYTES = 1 << 20
 # After an error the rest of the body is not read; the connection cannot be used again.
 CLOSE = {"Connection": "close"}
+MAX_HEADER_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True)
@@ -38,12 +47,19 @@ async def receive(request: Request, spool: Spool, settings: Settings) -> AsyncIt
     Raises UploadError, UploadTooLargeError, UploadStalledError, VideoError for an empty file, and StorageError or
     NotReadyError when the temporary directory is full or cannot be written.
     """
+    _check_headers(request)
     async with AsyncExitStack() as stack:
         try:
             directory = await stack.enter_async_context(spool.directory())
         except OSError as error:
             raise _storage_error(error) from error
         yield await _receive_into(directory / FILE_NAME, request, settings)
+
+
+def _check_headers(request: Request) -> None:
+    """The parser itself refuses headers that come in pieces and grow too large, but takes what arrives at once."""
+    if sum(len(name) + len(value) for name, value in request.headers.raw) > MAX_HEADER_BYTES:
+        raise UploadError(f"more than {MAX_HEADER_BYTES} bytes of headers", dict(CLOSE))
 
 
 async def _receive_into(path: Path, request: Request, settings: Settings) -> Upload:

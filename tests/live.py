@@ -6,12 +6,11 @@ from types import TracebackType
 from typing import Self
 
 import httpx
-import uvicorn
 
 from service.app import create_app
 from service.backends.protocol import BackendFactory
 from service.runtime import Runtime
-from service.server import Server
+from service.server import Server, server_config
 from service.settings import Settings
 
 
@@ -21,8 +20,7 @@ class LiveServer:
     def __init__(self, settings: Settings, backend: BackendFactory | None = None) -> None:
         app = create_app(settings, backend)
         self.runtime: Runtime = app.state.runtime
-        config = uvicorn.Config(app, port=0, log_config=None, ws="none", timeout_graceful_shutdown=5)
-        self.server = Server(config, self.runtime)
+        self.server = Server(server_config(app, "127.0.0.1", 0), self.runtime)
         self._thread = threading.Thread(target=self.server.run)
 
     def __enter__(self) -> Self:

@@ -9,11 +9,14 @@ from pathlib import Path
 MAX_FILES = 16
 
 
-def limit(memory_bytes: int, cpu_seconds: float) -> None:
-    """Limit this process for good: `memory_bytes` more address space than it has now, `cpu_seconds` of processor time
-    (then SIGXCPU), no growing of files, no core dump, few open files."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    address_space = pages * os.sysconf("SC_PAGE_SIZE") + memory_bytes
+def address_space() -> int:
+    """Bytes of address space that this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def limit(address_space: int, cpu_seconds: float) -> None:
+    """Limit this process for good: bytes of `address_space`, `cpu_seconds` of processor time (then SIGXCPU), no growing
+    of files, no core dump, few open files."""
     seconds = math.ceil(cpu_seconds)
     limits = {
         resource.RLIMIT_AS: (address_space, address_space),

@@ -16,9 +16,7 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def silence() -> None:
-    """Point standard input, output and error at nothing: FFmpeg writes its log to them."""
-    null = os.open(os.devnull, os.O_RDWR)
+def silence(null: int) -> None:
+    """Point standard input, output and error at `null`, an open /dev/null: FFmpeg writes its log to them."""
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
-    os.close(null)
