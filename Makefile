@@ -10,7 +10,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt
 BUNDLED := engine_builder/camera_motion
 
-.PHONY: serve test lint clean
+.PHONY: serve test lint soak clean
 .DELETE_ON_ERROR:
 
 serve: .venv/.serve $(MODEL)/model.json
@@ -18,6 +18,9 @@ serve: .venv/.serve $(MODEL)/model.json
 
 test: .venv/.$(TEST_EXTRAS) lint
 	$(BIN)/pytest
+
+soak: .venv/.$(TEST_EXTRAS)
+	$(BIN)/python -m benchmarks.soak
 
 lint: .venv/.$(TEST_EXTRAS)
 	$(BIN)/ruff check .
