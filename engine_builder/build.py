@@ -6,9 +6,9 @@ from pathlib import Path
 
 from .errors import BuildError, NetworkError, WtsError
 from .files import replacing, sha256_of
-from .manifest import Clip, Manifest, OnnxFile
+from .manifest import Clip, Manifest, OnnxFile, Precision
 from .network import Network, recognise
-from .onnx_graph import Precision, build_onnx
+from .onnx_graph import build_onnx
 from .wts import Tensors, read_wts
 
 ONNX_NAMES: dict[Precision, str] = {"fp32": "model.onnx", "fp16": "model.fp16.onnx"}

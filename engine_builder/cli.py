@@ -7,13 +7,17 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
+from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from .build import BuildOptions, build_model, read_labels
 from .checkpoint import load_checkpoint, load_pretrained
+from .engines import add_engine
 from .errors import BuildError
 from .manifest import BUNDLED_WEIGHTS, Clip, Manifest
 from .sample_clips import made_up_clips, video_clips
+from .tensorrt import EngineOptions, Runtime, describe_engine, load_runtime
+from .tensorrt import Progress as BuildProgress
 from .verify import verify_model
 from .wts import write_wts
 
@@ -31,6 +35,13 @@ class Architecture(StrEnum):
     r3d_18 = "r3d_18"
     mc3_18 = "mc3_18"
     r2plus1d_18 = "r2plus1d_18"
+
+
+class EngineKind(StrEnum):
+    """Which TensorRT."""
+
+    tensorrt = "tensorrt"
+    tensorrt_rtx = "tensorrt-rtx"
 
 
 class Precision(StrEnum):
@@ -64,8 +75,12 @@ def build(
     name: Annotated[str | None, typer.Option(help="Default: the name of the output directory.")] = None,
     normalize: Annotated[bool, typer.Option(help="Apply Kinetics' mean and standard deviation.")] = True,
     precision: Annotated[Precision, typer.Option(help="fp16 adds a half-precision network.")] = Precision.fp32,
+    engine: Annotated[EngineKind | None, typer.Option(help="Build a TensorRT engine too.")] = None,
+    max_batch: Annotated[int, typer.Option(min=1, max=1024, help="Largest batch of the engine.")] = 32,
+    portable: Annotated[bool, typer.Option("--portable", help="For other GPUs (Ampere and later) too.")] = False,
+    verify: Annotated[bool, typer.Option(help="Run the engine against the reference first.")] = True,
 ) -> None:
-    """Make a model directory the service can load: the ONNX network and the manifest."""
+    """Make a model directory the service can load: the ONNX network, the manifest and, if asked for, an engine."""
     clip = Clip(frames=frames) if normalize else Clip(frames=frames, **NOT_NORMALISED)
     options = BuildOptions(
         name=name or output.resolve().name,
@@ -75,6 +90,23 @@ def build(
     )
     manifest = build_model(weights, output, options)
     console.print(f"{output}: {manifest.architecture}, {len(manifest.labels)} classes", soft_wrap=True)
+    if engine is not None:
+        runtime = EngineOptions(Runtime(engine.value.replace("-", "_")), max_batch, portable)
+        clips = made_up_clips(clip) if verify else None
+        with Progress(console=console, transient=True) as shown:
+            built = add_engine(output, precision.value, runtime, clips, _show(shown))
+        console.print(f"{output}/{built.file}: {built.runtime} {built.runtime_version}", soft_wrap=True)
+
+
+def _show(shown: Progress) -> BuildProgress:
+    tasks: dict[str, TaskID] = {}
+
+    def step(phase: str, done: int, total: int) -> None:
+        if phase not in tasks:
+            tasks[phase] = shown.add_task(phase, total=total)
+        shown.update(tasks[phase], completed=done, total=total)
+
+    return step
 
 
 @app.command()
@@ -85,7 +117,10 @@ def bundled(output: Annotated[Path, typer.Option("--output", "-o", help="The mod
 
 
 @app.command()
-def inspect(directory: Annotated[Path, typer.Argument(help="A model directory.")]) -> None:
+def inspect(
+    directory: Annotated[Path, typer.Argument(help="A model directory.")],
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Each engine's layers too (needs its GPU).")] = False,
+) -> None:
     """Show what a model directory holds."""
     manifest = Manifest.load(directory)
     clip = manifest.clip
@@ -102,6 +137,11 @@ def inspect(directory: Annotated[Path, typer.Argument(help="A model directory.")
     rows |= {f"ONNX {precision}": f"{entry.file} {entry.sha256}" for precision, entry in manifest.onnx.items()}
     for key, value in rows.items():
         console.print(f"{key:14} {value}", soft_wrap=True, markup=False, highlight=False)
+    for engine in manifest.engines:
+        for field, value in engine.model_dump().items():
+            console.print(f"{engine.file} {field}: {value}", soft_wrap=True, markup=False, highlight=False)
+        if verbose:
+            print(describe_engine(load_runtime(Runtime(engine.runtime)), directory / engine.file))
 
 
 @app.command()

@@ -19,6 +19,7 @@ __all__ = [
     "Manifest",
     "ManifestError",
     "OnnxFile",
+    "Precision",
     "Verification",
     "checked_file",
     "sha256_of",
@@ -29,6 +30,7 @@ BUNDLED_WEIGHTS = Path(__file__).parent / "camera_motion" / "camera_motion.wts"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Rgb = tuple[float, float, float]
+Precision = Literal["fp32", "fp16"]
 
 
 class _Record(BaseModel):
@@ -87,7 +89,7 @@ class Engine(_Record):
 
     file: FileName
     sha256: Sha256
-    precision: Literal["fp32", "fp16"]
+    precision: Precision
     max_batch: int = Field(ge=1)
     runtime: Literal["tensorrt", "tensorrt_rtx"]
     runtime_version: str
@@ -106,7 +108,7 @@ class Manifest(_Record):
     labels: tuple[str, ...] = Field(min_length=1)
     clip: Clip
     weights_sha256: Sha256
-    onnx: dict[Literal["fp32", "fp16"], OnnxFile]
+    onnx: dict[Precision, OnnxFile]
     engines: tuple[Engine, ...] = ()
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """A recognised network and its weights as an ONNX graph, batch norms folded."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,11 +9,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from .errors import NetworkError
-from .manifest import Clip
+from .manifest import Clip, Precision
 from .network import Block, Conv, Network
 from .wts import Tensors
-
-Precision = Literal["fp32", "fp16"]
 
 INPUT = "frames"
 OUTPUT = "probabilities"

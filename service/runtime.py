@@ -39,7 +39,7 @@ class Runtime:
         self.settings = settings
         self.state = State.STARTING
         self.reason = "the model is loading"
-        self.on_failure: Callable[[str], None] = lambda reason: None
+        self.on_load_failure: Callable[[str], None] = lambda reason: None
         self.admission = Admission(settings.queue_clips, WINDOW)
         self.aborted = asyncio.Event()
         self.spool = Spool()
@@ -101,7 +101,6 @@ class Runtime:
     def _fail(self, reason: str) -> None:
         self.state, self.reason = State.FAILED, reason
         logger.error("failed: %s", reason)
-        self.on_failure(reason)
 
     async def _load(self) -> None:
         try:
@@ -112,6 +111,7 @@ class Runtime:
             description = await self._start_batcher(manifest, factory)
         except (StartupError, ManifestError) as error:
             self._fail(str(error))
+            self.on_load_failure(self.reason)
             return
         self._manifest, self._description = manifest, description
         logger.info(

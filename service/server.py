@@ -25,7 +25,10 @@ def server_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
 
 
 class Server(uvicorn.Server):
-    """Stops by itself when the model cannot be loaded or the backend breaks; `failure` then says why."""
+    """Stops by itself when the model cannot be loaded; `failure` then says why.
+
+    When the backend breaks later it stays, to say so in `/health`: restarting is its supervisor's decision.
+    """
 
     def __init__(self, config: uvicorn.Config, runtime: Runtime) -> None:
         super().__init__(config)
@@ -33,7 +36,7 @@ class Server(uvicorn.Server):
         self._runtime = runtime
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: asyncio.Task[None] | None = None
-        runtime.on_failure = self._failed
+        runtime.on_load_failure = self._failed
 
     async def startup(self, sockets: object = None) -> None:
         """See uvicorn."""

@@ -4,9 +4,9 @@ import onnxruntime
 import pytest
 
 from engine_builder.errors import NetworkError
-from engine_builder.manifest import Clip
+from engine_builder.manifest import Clip, Precision
 from engine_builder.network import recognise
-from engine_builder.onnx_graph import Precision, build_onnx, fold
+from engine_builder.onnx_graph import build_onnx, fold
 from engine_builder.wts import Tensors
 
 from ..recipe import ARCHITECTURES, draw, narrow

@@ -199,7 +199,6 @@ def test_a_backend_that_breaks_is_seen_in_health(model_directory: Path, video: P
 
     with LiveServer(Settings(model=model_directory), factory_of(BrightnessBackend(before=before))) as live:
         live.wait_ready()
-        live.runtime.on_failure = lambda _: None  # stay, to be asked
         armed.set()
         statuses = [live.post(video.read_bytes()).status_code for _ in range(5)]
         assert statuses[0] == 500
