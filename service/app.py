@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from . import problems, routes
+from . import __version__, problems, routes
 from .backends.protocol import BackendFactory
 from .request_id import RequestIdMiddleware
 from .runtime import Runtime
@@ -35,7 +34,7 @@ def create_app(settings: Settings, backend: BackendFactory | None = None) -> Fas
     app = FastAPI(
         title="r3d",
         summary="Names the action in a video, clip by clip",
-        version=version("r3d"),
+        version=__version__,
         lifespan=lifespan,
         redoc_url=None,
     )

@@ -7,11 +7,20 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from .backends.protocol import Backend, BackendFactory, Description, Frames, Probabilities
-from .errors import InferenceError, NotReadyError, ServiceError
+from .backends.protocol import (
+    Backend,
+    BackendFactory,
+    Description,
+    Frames,
+    PipelinedBackend,
+    Probabilities,
+    Sequential,
+)
+from .errors import BackendLostError, InferenceError, NotReadyError, ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -35,17 +44,41 @@ class _Item:
     submitted: float = field(default_factory=time.monotonic)
 
 
+@dataclass
+class _Batch:
+    """Clips given to the device together, and what it gave in return."""
+
+    items: list[_Item]
+    started: float = field(default_factory=time.monotonic)
+    ticket: Any = None
+
+    def fail(self, error: Exception) -> Exception:
+        """Settle every clip with an error a client may see; returns `error`."""
+        logger.error("a batch of %d clips failed", len(self.items), exc_info=error)
+        shown = error if isinstance(error, ServiceError) else InferenceError("the network failed on this batch")
+        for item in self.items:
+            item.future.set_exception(shown)
+        return error
+
+
 class Batcher:
     """A queue of clips and the threads that empty it.
 
-    A free device takes what waits, up to its maximum batch, and never waits for more. Every future settles: with an
+    Every future settles: with an
     outcome, with the batch's error, or with NotReadyError when the workers are gone.
     """
 
     def __init__(
-        self, factories: Sequence[BackendFactory], clip_shape: tuple[int, ...], classes: int, max_batch: int
+        self,
+        factories: Sequence[BackendFactory],
+        clip_shape: tuple[int, ...],
+        classes: int,
+        max_batch: int,
+        batch_wait: float = 0.0,
     ) -> None:
-        """`clip_shape`: [T, H, W, 3], to warm up with. `max_batch` bounds the backends' own."""
+        """`clip_shape`: [T, H, W, 3], to warm up with. `max_batch` bounds the backends' own. `batch_wait`: seconds a
+        clip waits for others while the device is busy."""
+        self._batch_wait = batch_wait
         self._clip_shape = clip_shape
         self._classes = classes
         self._max_batch = max_batch
@@ -114,44 +147,67 @@ class Batcher:
             self._check(backend.infer(frames), size)
 
     def _serve(self, backend: Backend) -> str:
-        """Batches until closed; returns why it stopped."""
-        failures = 0
+        """Batches until closed, or until the backend is beyond hope; returns why it stopped."""
+        pipeline = backend if isinstance(backend, PipelinedBackend) else Sequential(backend)
         limit = min(self._max_batch, backend.max_batch)
-        while batch := self._take(limit):
-            error = self._infer(backend, batch)
-            failures = 0 if error is None else failures + 1
-            if failures == MAX_FAILURES:
-                return f"{failures} batches in a row failed, the last with {error}"
-        return "closed"
-
-    def _take(self, limit: int) -> list[_Item]:
-        """The next batch, cancelled clips left out; empty when closing."""
-        batch: list[_Item] = []
-        with self._changed:
-            while not batch:
-                self._changed.wait_for(lambda: self._queue or self._closing)
-                if self._closing:
-                    return []
-                while self._queue and len(batch) < limit:
-                    item = self._queue.popleft()
-                    if item.future.set_running_or_notify_cancel():
-                        batch.append(item)
-        return batch
-
-    def _infer(self, backend: Backend, batch: list[_Item]) -> Exception | None:
-        started = time.monotonic()
+        running: deque[_Batch] = deque()
+        failures = 0
         try:
-            frames = batch[0].frames[None] if len(batch) == 1 else np.stack([item.frames for item in batch])
-            probabilities = self._check(backend.infer(frames), len(batch))
+            while True:
+                if len(running) < pipeline.depth and (items := self._take(limit, busy=bool(running))):
+                    running.append(_Batch(items))
+                    error = self._start(pipeline, running)
+                elif running:
+                    error = self._finish(pipeline, running.popleft())
+                    failures = 0 if error is None else failures
+                else:
+                    return "closed"
+                failures += error is not None
+                if isinstance(error, BackendLostError) or failures == MAX_FAILURES:
+                    return str(error)
+        finally:
+            for batch in running:
+                batch.fail(NotReadyError("the backend failed"))
+
+    def _take(self, limit: int, busy: bool) -> list[_Item]:
+        """The next batch, cancelled clips left out; empty when closing.
+
+        A free device waits for the first clip and takes what there is. A busy one, which could only queue the batch,
+        takes it when it is full or its oldest clip has waited long enough, and else goes on with what it has.
+        """
+        with self._changed:
+            while True:
+                if not busy:
+                    self._changed.wait_for(lambda: self._queue or self._closing)
+                if self._closing or (busy and not self._ripe(limit)):
+                    return []
+                waiting = [self._queue.popleft() for _ in range(min(limit, len(self._queue)))]
+                batch = [item for item in waiting if item.future.set_running_or_notify_cancel()]
+                if batch or busy:
+                    return batch
+
+    def _ripe(self, limit: int) -> bool:
+        if not self._queue:
+            return False
+        return len(self._queue) >= limit or time.monotonic() - self._queue[0].submitted >= self._batch_wait
+
+    def _start(self, pipeline: PipelinedBackend | Sequential, running: "deque[_Batch]") -> Exception | None:
+        batch = running[-1]
+        try:
+            batch.ticket = pipeline.start([item.frames for item in batch.items])
         except Exception as error:
-            logger.exception("a batch of %d clips failed", len(batch))
-            failure = error if isinstance(error, ServiceError) else InferenceError("the network failed on this batch")
-            for item in batch:
-                item.future.set_exception(failure)
-            return error
-        share = (time.monotonic() - started) / len(batch)
-        for item, row in zip(batch, probabilities, strict=True):
-            item.future.set_result(Outcome(row, started - item.submitted, share))
+            running.pop()
+            return batch.fail(error)
+        return None
+
+    def _finish(self, pipeline: PipelinedBackend | Sequential, batch: _Batch) -> Exception | None:
+        try:
+            probabilities = self._check(pipeline.finish(batch.ticket), len(batch.items))
+        except Exception as error:
+            return batch.fail(error)
+        share = (time.monotonic() - batch.started) / len(batch.items)
+        for item, row in zip(batch.items, probabilities, strict=True):
+            item.future.set_result(Outcome(row, batch.started - item.submitted, share))
         return None
 
     def _check(self, probabilities: Probabilities, clips: int) -> Probabilities:

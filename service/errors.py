@@ -143,5 +143,12 @@ class InferenceError(ServiceError):
     title = "Inference failed"
 
 
+class BackendLostError(InferenceError):
+    """The backend failed in a way that it cannot recover from: its worker ends."""
+
+    slug = "backend-lost"
+    title = "Backend lost"
+
+
 class StartupError(Exception):
     """The service cannot start: a model or backend that does not load. Its text is for the operator."""

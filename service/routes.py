@@ -99,7 +99,9 @@ async def health(request: Request) -> Response:
     runtime = runtime_of(request)
     loaded = runtime.state in (State.READY, State.DRAINING)
     model = model_answer(runtime.manifest, runtime.description) if loaded else None
-    answer = HealthAnswer(status=runtime.state.value, reason=runtime.reason, model=model)
+    answer = HealthAnswer(
+        status=runtime.state.value, reason=runtime.reason, model=model, backend_reason=runtime.backend_reason
+    )
     return JSONResponse(answer.model_dump(), 200 if runtime.state is State.READY else 503)
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -39,6 +40,7 @@ class Runtime:
         self.settings = settings
         self.state = State.STARTING
         self.reason = "the model is loading"
+        self.backend_reason: str | None = None
         self.on_load_failure: Callable[[str], None] = lambda reason: None
         self.admission = Admission(settings.queue_clips, WINDOW)
         self.aborted = asyncio.Event()
@@ -106,9 +108,9 @@ class Runtime:
         try:
             if left := await asyncio.to_thread(sweep):
                 logger.info("removed the uploads of %d servers that ended without doing so", left)
-            manifest, factory = await asyncio.to_thread(self._open_model)
+            manifest, factories = await asyncio.to_thread(self._open_model)
             await self._decoder.start()
-            description = await self._start_batcher(manifest, factory)
+            description = await self._start_batcher(manifest, factories)
         except (StartupError, ManifestError) as error:
             self._fail(str(error))
             self.on_load_failure(self.reason)
@@ -122,25 +124,27 @@ class Runtime:
         if self.state is State.STARTING:
             self.state, self.reason = State.READY, "ready"
 
-    def _open_model(self) -> tuple[Manifest, BackendFactory]:
+    def _open_model(self) -> tuple[Manifest, Sequence[BackendFactory]]:
         directory = self.settings.model or bundled_model()
         manifest = Manifest.load(Path(directory))
         if self._backend is not None:
-            return manifest, self._backend
+            return manifest, [self._backend]
         choice = choose(self.settings, directory, manifest)
         logger.info("backend %s: %s", choice.name, choice.reason)
-        return manifest, choice.factory
+        self.backend_reason = choice.reason
+        return manifest, choice.factories
 
-    async def _start_batcher(self, manifest: Manifest, factory: BackendFactory) -> Description:
+    async def _start_batcher(self, manifest: Manifest, factories: Sequence[BackendFactory]) -> Description:
         clip = manifest.clip
         shape = (clip.frames, clip.height, clip.width, 3)
-        batcher = Batcher([factory], shape, len(manifest.labels), self.settings.max_batch)
+        settings = self.settings
+        batcher = Batcher(factories, shape, len(manifest.labels), settings.max_batch, settings.batch_wait_ms / 1000)
         self._batcher = batcher
         try:
-            description = await asyncio.wrap_future(batcher.start()[0])
+            found = await asyncio.gather(*map(asyncio.wrap_future, batcher.start()))
         except Exception as error:
             raise StartupError(f"the backend does not load: {error}") from error
         self._pipeline = Pipeline(self.settings, manifest, self._decoder, batcher)
         loop = asyncio.get_running_loop()
         batcher.failed.add_done_callback(lambda failed: loop.call_soon_threadsafe(self._fail, failed.result()))
-        return description
+        return replace(found[0], device=", ".join(each.device for each in found))

@@ -82,6 +82,7 @@ class HealthAnswer(BaseModel):
     status: Literal["ready", "starting", "draining", "failed"]
     reason: str
     model: ModelAnswer | None = None
+    backend_reason: str | None = Field(default=None, description="why this backend, and why not a better one")
 
 
 class LiveAnswer(BaseModel):

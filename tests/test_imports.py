@@ -28,6 +28,8 @@ SERVICE = (
     "decoder",
     "backends.protocol",
     "backends.openvino",
+    "backends.tensorrt",
+    "backends.engines",
     "backends.onnxruntime",
     "backends.choose",
     "batcher",

@@ -1,45 +1,55 @@
 """Which backend to use, and why."""
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from engine_builder.manifest import Manifest, ManifestError, checked_file
+from engine_builder.manifest import Manifest, ManifestError, Precision, checked_file
 
 from ..errors import StartupError
-from ..settings import BackendName, Settings
+from ..settings import Settings
+from .engines import UsableEngine, find_engine
 from .protocol import Backend, BackendFactory
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A backend's name, the reason it was taken, and how to make it (in its worker thread)."""
+    """A backend's name, the reason it was taken, and how to make it: one factory a device, called in its thread."""
 
     name: str
     reason: str
-    factory: BackendFactory
+    factories: Sequence[BackendFactory]
 
 
 def choose(settings: Settings, directory: Path, manifest: Manifest) -> Choice:
     """The backend for a model. Raises StartupError when its package or a good model file is missing."""
+    refused = ""
+    if settings.backend in ("auto", "tensorrt"):
+        found = find_engine(directory, manifest, settings.devices)
+        if isinstance(found, UsableEngine):
+            reason = f"{found.path.name} fits GPU {', '.join(map(str, settings.devices))}"
+            return Choice("tensorrt", reason, _tensorrt(found, manifest, settings))
+        if settings.backend == "tensorrt":
+            raise StartupError(f"R3D_BACKEND=tensorrt, but {found}")
+        refused = f"TensorRT: {found}; "
     name, reason = _pick(settings.backend)
     try:
-        model = checked_file(directory, manifest.onnx["fp32"])
-    except ManifestError as error:
+        factories = {"openvino": _openvino, "onnxruntime": _onnxruntime}[name](directory, manifest, settings)
+    except (ManifestError, RuntimeError) as error:
         raise StartupError(str(error)) from error
-    maker = {"openvino": _openvino, "onnxruntime": _onnxruntime}[name]
-    return Choice(name, reason, maker(model, settings.cpu_threads))
+    return Choice(name, refused + reason, factories)
 
 
-def _pick(wanted: BackendName) -> tuple[str, str]:
+def _pick(wanted: str) -> tuple[str, str]:
     if wanted != "auto":
         if not _installed(wanted):
             raise StartupError(f"R3D_BACKEND={wanted}, but the package {wanted} is not installed")
         return wanted, "asked for by R3D_BACKEND"
-    for name, package_extra in (("openvino", "cpu"), ("onnxruntime", "onnxruntime")):
+    for name in ("openvino", "onnxruntime"):
         if _installed(name):
-            return name, f"the first installed of OpenVINO and ONNX Runtime (extra `{package_extra}`)"
+            return name, f"{name} is the first installed of openvino and onnxruntime"
     raise StartupError("nothing to run the network with: install the extra `cpu` (OpenVINO) or `onnxruntime`")
 
 
@@ -47,19 +57,41 @@ def _installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def _openvino(model: Path, threads: int) -> Callable[[], Backend]:
+def _tensorrt(found: UsableEngine, manifest: Manifest, settings: Settings) -> list[BackendFactory]:
+    clip = manifest.clip
+    content = found.path.read_bytes()
+
+    def make(device: int) -> Backend:
+        from .tensorrt import TensorRtBackend
+
+        batch = min(found.engine.max_batch, settings.max_batch)
+        shape = (clip.frames, clip.height, clip.width, 3)
+        labels, precision = len(manifest.labels), found.engine.precision
+        return TensorRtBackend(found.trt, content, batch, shape, labels, precision, device)
+
+    return [partial(make, device) for device in settings.devices]
+
+
+def _openvino(directory: Path, manifest: Manifest, settings: Settings) -> list[BackendFactory]:
+    model = checked_file(directory, manifest.onnx["fp32"])
+
     def make() -> Backend:
         from .openvino import OpenVinoBackend
 
-        return OpenVinoBackend(model, threads)
+        return OpenVinoBackend(model, settings.cpu_threads)
 
-    return make
+    return [make]
 
 
-def _onnxruntime(model: Path, threads: int) -> Callable[[], Backend]:
-    def make() -> Backend:
-        from .onnxruntime import OnnxRuntimeBackend
+def _onnxruntime(directory: Path, manifest: Manifest, settings: Settings) -> list[BackendFactory]:
+    from .onnxruntime import CPU, OnnxRuntimeBackend, pick_provider
 
-        return OnnxRuntimeBackend(model, threads)
+    provider = pick_provider(settings.onnxruntime_provider)
+    precision: Precision = "fp16" if provider != CPU and "fp16" in manifest.onnx else "fp32"
+    model = checked_file(directory, manifest.onnx[precision])
 
-    return make
+    def make(device: int) -> Backend:
+        return OnnxRuntimeBackend(model, precision, provider, device, settings.cpu_threads)
+
+    devices = (0,) if provider == CPU else settings.devices
+    return [partial(make, device) for device in devices]

@@ -1,8 +1,8 @@
 """What a backend is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,38 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Give back what it holds."""
+
+
+@runtime_checkable
+class PipelinedBackend(Backend, Protocol):
+    """A backend that works on several batches at once, so that one's transfer hides behind another's computing."""
+
+    @property
+    def depth(self) -> int:
+        """Batches that may be started and not finished."""
+
+    def start(self, clips: Sequence[Frames]) -> Any:
+        """Begin a batch of 1 to `max_batch` clips, uint8 [T, H, W, 3]; returns a ticket without waiting."""
+
+    def finish(self, ticket: Any) -> Probabilities:
+        """Wait for a batch, the oldest first: float32 [n, classes], yours to keep."""
+
+
+class Sequential:
+    """Any backend, one batch at a time, with the pipelined interface."""
+
+    depth = 1
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def start(self, clips: Sequence[Frames]) -> Frames:
+        """The batch as one array."""
+        return clips[0][None] if len(clips) == 1 else np.stack(clips)
+
+    def finish(self, ticket: Frames) -> Probabilities:
+        """Compute it now."""
+        return self._backend.infer(ticket)
 
 
 BackendFactory = Callable[[], Backend]

@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from service.backends.protocol import Backend, Frames, Probabilities
 from service.batcher import MAX_FAILURES, Batcher
-from service.errors import InferenceError, NotReadyError
+from service.errors import BackendLostError, InferenceError, NotReadyError
 
 from ..stubs import BrightnessBackend, factory_of
 
@@ -203,4 +204,84 @@ def test_several_devices_share_the_queue_and_one_may_fail() -> None:
     failed = sum(future.exception(10) is not None for future in futures)
     assert failed <= MAX_FAILURES
     assert not batcher.failed.done()
+    batcher.close()
+
+
+class Pipelined(BrightnessBackend):
+    """Two batches at once; computes when asked to finish."""
+
+    depth = 2
+
+    def __init__(self, max_batch: int) -> None:
+        super().__init__(max_batch)
+        self.running = self.most = 0
+        self.lost = False
+
+    def start(self, clips: Sequence[Frames]) -> Frames:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        if self.lost:
+            raise BackendLostError("the GPU fell off the bus")
+        return np.stack(clips)
+
+    def finish(self, ticket: Frames) -> Probabilities:
+        self.running -= 1
+        return self.infer(ticket)
+
+
+def test_a_pipelined_backend_has_two_batches_under_way() -> None:
+    backend = Pipelined(max_batch=2)
+    batcher = batcher_of(backend)
+    futures = [batcher.submit(clip(index % 9)) for index in range(60)]
+    outcomes = [future.result(10) for future in futures]
+    assert [int(outcome.probabilities.argmax()) for outcome in outcomes] == [index % 9 for index in range(60)]
+    assert backend.most == 2
+    batcher.close()
+    assert backend.running == 0
+
+
+def test_a_busy_device_takes_part_of_a_batch_only_after_the_wait() -> None:
+    for seconds, expected in ((60.0, [1, 2]), (0.0, [1, 1, 1])):
+        gate = Gate()
+        backend = Pipelined(max_batch=8)
+        starting = backend.start
+
+        def start(clips: Sequence[Frames], starting: Any = starting, gate: Gate = gate) -> Frames:
+            gate(clips[0])
+            return np.asarray(starting(clips), np.uint8)
+
+        backend.start = start  # type: ignore[method-assign]
+        batcher = Batcher([factory_of(backend)], SHAPE, 9, 8, batch_wait=seconds)
+        batcher.start()[0].result(10)
+        gate.armed = True
+        futures = [batcher.submit(clip(1))]
+        assert gate.entered.acquire(timeout=10)
+        futures.append(batcher.submit(clip(1)))
+        gate.armed = False
+        finishing = backend.finish
+
+        def finish(
+            ticket: Frames, finishing: Any = finishing, batcher: Batcher = batcher, futures: Any = futures
+        ) -> Any:
+            if len(futures) == 2:
+                futures.append(batcher.submit(clip(1)))
+            return finishing(ticket)
+
+        backend.finish = finish  # type: ignore[method-assign]
+        gate.opened.set()
+        for _ in range(3):
+            [future.result(10) for future in futures]
+        assert backend.batches[-len(expected) :] == expected
+        batcher.close()
+
+
+def test_a_lost_backend_ends_at_once_and_settles_everything() -> None:
+    backend = Pipelined(max_batch=1)
+    batcher = batcher_of(backend)
+    backend.lost = True
+    futures = [batcher.submit(clip(1)) for _ in range(20)]
+    assert "fell off the bus" in batcher.failed.result(10)
+    errors = [future.exception(10) for future in futures]
+    assert all(isinstance(error, BackendLostError | NotReadyError) for error in errors)
+    assert sum(isinstance(error, BackendLostError) for error in errors) == 1
     batcher.close()

@@ -1,0 +1,241 @@
+"""The service on an NVIDIA GPU through ONNX Runtime: `python -m benchmarks.gpu VIDEO... [--seconds 20]`.
+
+One run: outputs of the three architectures against torchvision's (tests/golden), fp32 and fp16; clips/s beside PyTorch
+at several batch sizes; then the whole service under load beside the decoding it could do at most.
+Needs onnxruntime-gpu, PyTorch and torchvision.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+
+from engine_builder.build import BuildOptions, build_model
+from engine_builder.manifest import Clip, Manifest
+from engine_builder.sample_clips import video_clips
+from engine_builder.wts import write_wts
+from service.backends.onnxruntime import OnnxRuntimeBackend, pick_provider
+from service.decoder import Decoder
+from service.messages import Clip as ClipMessage
+from service.messages import Job
+from service.settings import Settings, available_cpus
+from tests.recipe import ARCHITECTURES, GOLDEN, draw, shapes_of
+
+Frames = npt.NDArray[np.uint8]
+BATCHES = (1, 8, 32)
+ROUNDS = 30
+CLIENTS = 48
+
+
+def build(architecture: str, folder: Path) -> Path:
+    """The full-size model of the recipe's weights, both precisions."""
+    write_wts(folder / "weights.wts", draw(shapes_of(architecture)))
+    build_model(folder / "weights.wts", folder / architecture, BuildOptions(architecture, precisions=("fp32", "fp16")))
+    return folder / architecture
+
+
+def golden(architecture: str, directory: Path, videos: list[Path], provider: str) -> dict[str, object]:
+    """Largest differences from torchvision's probabilities, and top-1 agreement, a precision."""
+    noise = np.random.default_rng(0).integers(0, 256, (1, 32, 112, 112, 3), dtype=np.uint8)
+    found: dict[str, object] = {}
+    with np.load(GOLDEN / f"{architecture}_seed0.npz") as archive:
+        expected = dict(archive)
+    for precision, entry in Manifest.load(directory).onnx.items():
+        backend = OnnxRuntimeBackend(directory / entry.file, precision, provider)
+        worst, same, clips = float(np.abs(backend.infer(noise)[0] - expected["noise_clip_probs"]).max()), 0, 0
+        for video in videos:
+            wanted = expected.get(f"probs:{video.name}")
+            if wanted is None:
+                continue
+            got = np.concatenate([backend.infer(clip[None]) for clip in video_clips(video, Clip())])
+            worst = max(worst, float(np.abs(got - wanted[: len(got)]).max()))
+            same += int((got.argmax(1) == wanted[: len(got)].argmax(1)).sum())
+            clips += len(got)
+        found[precision] = {"max_abs_difference": worst, "top1": f"{same} of {clips}"}
+    return found
+
+
+def rate(run: Callable[[Frames], object], batch: int) -> float:
+    """Clips a second, median of rounds, host array in and host array out."""
+    clips = np.random.default_rng(0).integers(0, 256, (4, batch, 32, 112, 112, 3), np.uint8)
+    for index in range(5):
+        run(clips[index % 4])
+    seconds = []
+    for index in range(ROUNDS):
+        started = time.perf_counter()
+        run(clips[index % 4])
+        seconds.append(time.perf_counter() - started)
+    return batch / float(np.median(seconds))
+
+
+def torch_runners() -> dict[str, Callable[[Frames], object]]:
+    """What a user would write: torchvision's r3d_18 in fp16, channels last, eager and compiled."""
+    import torch
+    from torchvision.models.video import r3d_18
+
+    network = r3d_18(weights=None).eval()
+    network.load_state_dict({k: torch.from_numpy(v).reshape(v.shape) for k, v in draw(shapes_of("r3d_18")).items()})
+    network = network.half().cuda().to(memory_format=torch.channels_last_3d)
+    mean = torch.tensor(Clip().mean, device="cuda").view(1, 3, 1, 1, 1)
+    std = torch.tensor(Clip().std, device="cuda").view(1, 3, 1, 1, 1)
+
+    def runner(module: Any) -> Callable[[Frames], object]:
+        def run(frames: Frames) -> object:
+            with torch.inference_mode():
+                x = torch.from_numpy(frames).cuda().permute(0, 4, 1, 2, 3).float() / 255
+                x = ((x - mean) / std).half().contiguous(memory_format=torch.channels_last_3d)
+                return module(x).float().softmax(1).cpu().numpy()
+
+        return run
+
+    return {"PyTorch eager fp16": runner(network), "torch.compile fp16": runner(torch.compile(network))}
+
+
+def bare_onnxruntime(model: Path, provider: str) -> Callable[[Frames], object]:
+    """The runtime without this project's code."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model, providers=[(provider, {"prefer_nhwc": "1"})])
+    return lambda frames: session.run(None, {"frames": frames})[0]
+
+
+def network_rates(directory: Path, provider: str, with_torch: bool) -> dict[str, dict[int, float]]:
+    """Clips/s of each runner at each batch size."""
+    model = directory / "model.fp16.onnx"
+    runners: dict[str, Callable[[Frames], object]] = {
+        "this project, ONNX Runtime fp16": OnnxRuntimeBackend(model, "fp16", provider).infer,
+        "bare ONNX Runtime fp16": bare_onnxruntime(model, provider),
+    }
+    runners |= torch_runners() if with_torch else {}
+    return {name: {batch: round(rate(run, batch), 1) for batch in BATCHES} for name, run in runners.items()}
+
+
+def job_of(video: Path, settings: Settings) -> Job:
+    clip = Clip()
+    return Job(
+        path=str(video), frames=clip.frames, height=clip.height, width=clip.width, resize_height=clip.resize_height,
+        resize_width=clip.resize_width, top=clip.top, left=clip.left, frame_rate=None, max_frames=settings.max_frames,
+        max_frame_pixels=settings.max_frame_pixels, threads=1, memory_bytes=settings.decode_memory_bytes, seconds=600,
+    )  # fmt: skip
+
+
+async def decode_ceiling(videos: list[Path], workers: int, seconds: float) -> float:
+    """Clips/s of the decode path alone, nothing done with the clips."""
+    decoder, clips, settings = Decoder(workers), 0, Settings()
+    await decoder.start()
+    until = time.monotonic() + seconds
+
+    async def worker(number: int) -> None:
+        nonlocal clips
+        turn = number
+        while time.monotonic() < until:
+            turn += 1
+            async with decoder.open(job_of(videos[turn % len(videos)], settings)) as decoding:
+                async for message, _ in decoding.messages():
+                    clips += isinstance(message, ClipMessage)
+
+    started = time.monotonic()
+    await asyncio.gather(*(worker(number) for number in range(workers)))
+    elapsed = time.monotonic() - started
+    await decoder.close()
+    return clips / elapsed
+
+
+def busy_share(stop: threading.Event, samples: list[int]) -> None:
+    """Collect the GPU's own utilisation figure."""
+    try:
+        import pynvml
+    except ImportError:
+        return
+    pynvml.nvmlInit()
+    handle = pynvml.nvmlDeviceGetHandleByIndex(0)
+    while not stop.wait(0.1):
+        samples.append(int(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu))
+
+
+def serve_under_load(directory: Path, videos: list[Path], seconds: float, folder: Path) -> dict[str, object]:
+    """Clips/s, batch sizes and GPU share with clients posting real videos."""
+    report = folder / "batches.json"
+    environment = os.environ | {"R3D_MODEL": str(directory), "R3D_BACKEND": "onnxruntime", "R3D_QUEUE_CLIPS": "1024"}
+    command = [sys.executable, "-m", "benchmarks.counting_server", str(report)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        contents = [video.read_bytes() for video in videos]
+        clips, stop, samples = Counter[int](), threading.Event(), list[int]()
+        until = time.monotonic() + seconds
+
+        def client(number: int) -> None:
+            with httpx.Client(base_url=url, timeout=120) as session:
+                turn = number
+                while time.monotonic() < until:
+                    turn += 1
+                    answer = session.post("/classify", files={"file": contents[turn % len(contents)]})
+                    answer.raise_for_status()
+                    clips[number] += len(answer.json()["clips"])
+
+        threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
+        watcher = threading.Thread(target=busy_share, args=(stop, samples))
+        started = time.monotonic()
+        for thread in [watcher, *threads]:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        elapsed = time.monotonic() - started
+        stop.set()
+        watcher.join()
+        server.send_signal(signal.SIGTERM)
+        server.wait(60)
+    return {
+        "clips_per_second": round(clips.total() / elapsed, 1),
+        "batch_sizes": json.loads(report.read_text()),
+        "gpu_busy_percent": round(float(np.mean(samples)), 1) if samples else None,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("videos", type=Path, nargs="+")
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--no-torch", dest="torch", action="store_false", help="leave PyTorch out")
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    args = parser.parse_args()
+    figures: dict[str, object] = {"cpus": available_cpus()}
+    provider = pick_provider("auto")
+
+    def note(name: str, value: object) -> None:
+        figures[name] = value
+        print(name, json.dumps(value), flush=True)
+        if args.json:
+            args.json.write_text(json.dumps(figures, indent=1))
+
+    note("provider", provider)
+    with tempfile.TemporaryDirectory() as name:
+        for architecture in ARCHITECTURES:
+            directory = build(architecture, Path(name))
+            note(f"golden {architecture}", golden(architecture, directory, args.videos, provider))
+        directory = Path(name) / "r3d_18"
+        ceiling = asyncio.run(decode_ceiling(args.videos, available_cpus(), args.seconds / 2))
+        note("decode alone, clips/s", round(ceiling, 1))
+        load = serve_under_load(directory, args.videos, args.seconds, Path(name))
+        note("service", load)
+        note("share of the decode ceiling", round(float(str(load["clips_per_second"])) / ceiling, 3))
+        note("network, clips/s by batch", network_rates(directory, provider, args.torch))
+
+
+if __name__ == "__main__":
+    main()
