@@ -12,7 +12,7 @@ from rich.table import Table
 
 from .build import BuildOptions, build_model, read_labels
 from .checkpoint import load_checkpoint, load_pretrained
-from .engines import add_engine
+from .engines import add_engine, verify_engines
 from .errors import BuildError
 from .manifest import BUNDLED_WEIGHTS, Clip, Manifest
 from .sample_clips import made_up_clips, video_clips
@@ -149,7 +149,7 @@ def verify(
     directory: Annotated[Path, typer.Argument(help="A model directory.")],
     videos: Annotated[list[Path] | None, typer.Argument(help="Default: made-up clips.", exists=True)] = None,
 ) -> None:
-    """Check the files, and every network on every installed runtime against the fp32 reference."""
+    """Check the files, and every network on every installed runtime, and every engine, against the fp32 reference."""
     clip = Manifest.load(directory).clip
     clips = np.concatenate([video_clips(video, clip) for video in videos]) if videos else made_up_clips(clip)
     results = verify_model(directory, clips)
@@ -161,6 +161,9 @@ def verify(
     console.print(table)
     if not all(result.good for result in results):
         raise typer.Exit(1)
+    for result in verify_engines(directory, clips):
+        got = result.measured
+        console.print(f"{result.runtime} {result.precision}: {got.model_dump()}", soft_wrap=True, highlight=False)
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ from .files import replacing, sha256_of
 from .gpu import find_gpu
 from .manifest import Engine, Manifest, Precision, Verification, checked_file
 from .overflow import first_overflow
-from .tensorrt import EngineOptions, Progress, build_engine, load_runtime
-from .verify import TOLERANCE, compare, reference
+from .tensorrt import EngineOptions, Progress, Runtime, build_engine, load_runtime
+from .verify import TOLERANCE, Result, compare, reference
 
 TIMING_CACHE = "timing.cache"
 
@@ -56,6 +56,23 @@ def add_engine(
     others = tuple(other for other in manifest.engines if other.file != name)
     manifest.model_copy(update={"engines": (*others, engine)}).save(directory)
     return engine
+
+
+def verify_engines(directory: Path, clips: Frames) -> list[Result]:
+    """Run every engine of a model directory, and enter what was measured in the manifest.
+
+    Raises VerificationError where one cannot run here or its results are wrong.
+    """
+    manifest = Manifest.load(directory)
+    measured = []
+    for engine in manifest.engines:
+        content = checked_file(directory, engine).read_bytes()
+        trt = load_runtime(Runtime(engine.runtime))
+        figures = verify_engine(trt, content, directory, manifest, engine.precision, clips)
+        measured.append(engine.model_copy(update={"verification": figures}))
+    if measured:
+        manifest.model_copy(update={"engines": tuple(measured)}).save(directory)
+    return [Result(each.runtime, each.precision, each.verification, True) for each in measured if each.verification]
 
 
 def verify_engine(

@@ -53,6 +53,7 @@ class TensorRtBackend:
             self._context.push()
         except driver.Error as error:
             raise BackendLostError(f"GPU {device} cannot be used: {error}") from error
+        self.description = Description(trt.__name__.replace("_", "-"), precision, gpu.name())
         try:
             # Kept alive: the engine refers to its runtime, and that to its logger.
             self._runtime = trt.Runtime(trt.Logger(trt.Logger.WARNING))
@@ -62,7 +63,6 @@ class TensorRtBackend:
             self._free = [self._make_slot() for _ in range(DEPTH)]
         except driver.Error as error:
             raise BackendLostError(f"GPU {device} has no room for the engine: {error}") from error
-        self.description = Description(trt.__name__.replace("_", "-"), precision, gpu.name())
 
     def _make_slot(self) -> _Slot:
         execution = self._engine.create_execution_context()

@@ -87,6 +87,11 @@ def test_the_command_publishes_an_engine(tmp_path: Path) -> None:
     assert (engine.file, engine.precision, engine.max_batch) == ("model.fp16.engine", "fp16", 4)
     assert (engine.runtime, engine.verification, engine.gpu_name) == ("tensorrt_rtx", None, None)
     assert engine.runtime_version.startswith("1.")
+    verified = subprocess.run(
+        [command[0], "verify", str(tmp_path / "model")], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert verified.returncode == 1, "there is no GPU here to run it"
+    assert "PyCUDA is missing" in verified.stderr
     shown = subprocess.run(
         [command[0], "inspect", str(tmp_path / "model")], capture_output=True, text=True, timeout=60, check=True
     )

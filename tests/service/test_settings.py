@@ -47,3 +47,12 @@ def test_a_bad_value_stops_the_start_and_is_named(monkeypatch: pytest.MonkeyPatc
     assert done.returncode == 2
     assert name in done.stderr
     assert value in done.stderr
+
+
+def test_the_readme_has_every_setting_with_its_default() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    for name, value in Settings().model_dump().items():
+        [row] = [line for line in readme.splitlines() if line.startswith(f"| `{name.upper()}` |")]
+        shown = row.split("|")[2].strip().strip("`")
+        if name not in ("model", "decode_workers", "devices"):
+            assert shown == (value if isinstance(value, str) else f"{value:g}" if value < 1000 else str(value)), name
