@@ -27,7 +27,8 @@ from engine_builder.camera_motion.network import R3D18
 from engine_builder.manifest import Clip
 from engine_builder.sample_clips import video_clips
 from service.backends.tensorrt import TensorRtBackend
-from service.batcher import Batcher, Outcome
+from service.batcher import Batcher
+from service.clip_queue import Outcome
 from tests.recipe import GOLDEN, draw, shapes_of
 
 SHAPE = (32, 112, 112, 3)

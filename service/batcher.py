@@ -2,12 +2,9 @@
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +17,8 @@ from .backends.protocol import (
     Probabilities,
     Sequential,
 )
-from .errors import BackendLostError, InferenceError, NotReadyError, ServiceError
+from .clip_queue import Batch, ClipQueue, Outcome
+from .errors import BackendLostError, InferenceError, NotReadyError
 
 logger = logging.getLogger(__name__)
 
@@ -28,44 +26,10 @@ logger = logging.getLogger(__name__)
 MAX_FAILURES = 3
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """One clip's probabilities, float32 [classes]; seconds it waited, and its share of the batch's time."""
-
-    probabilities: Probabilities
-    queued_seconds: float
-    inference_seconds: float
-
-
-@dataclass
-class _Item:
-    frames: Frames
-    future: "Future[Outcome]" = field(default_factory=Future)
-    submitted: float = field(default_factory=time.monotonic)
-
-
-@dataclass
-class _Batch:
-    """Clips given to the device together, and what it gave in return."""
-
-    items: list[_Item]
-    started: float = field(default_factory=time.monotonic)
-    ticket: Any = None
-
-    def fail(self, error: Exception) -> Exception:
-        """Settle every clip with an error a client may see; returns `error`."""
-        logger.error("a batch of %d clips failed", len(self.items), exc_info=error)
-        shown = error if isinstance(error, ServiceError) else InferenceError("the network failed on this batch")
-        for item in self.items:
-            item.future.set_exception(shown)
-        return error
-
-
 class Batcher:
-    """A queue of clips and the threads that empty it.
+    """The queue of clips and the threads that empty it.
 
-    Every future settles: with an
-    outcome, with the batch's error, or with NotReadyError when the workers are gone.
+    Every future settles: with an outcome, with the batch's error, or with NotReadyError when the workers are gone.
     """
 
     def __init__(
@@ -78,12 +42,11 @@ class Batcher:
     ) -> None:
         """`clip_shape`: [T, H, W, 3], to warm up with. `max_batch` bounds the backends' own. `batch_wait`: seconds a
         clip waits for others while the device is busy."""
-        self._batch_wait = batch_wait
         self._clip_shape = clip_shape
         self._classes = classes
         self._max_batch = max_batch
-        self._queue: deque[_Item] = deque()
-        self._changed = threading.Condition()
+        self._queue = ClipQueue(batch_wait)
+        self._lock = threading.Lock()
         self._closing = False
         self._working = len(factories)
         self.failed: Future[str] = Future()
@@ -106,23 +69,16 @@ class Batcher:
 
     def submit(self, frames: Frames) -> "Future[Outcome]":
         """Queue one clip, uint8 [T, H, W, 3]. Cancel the future to drop it. Raises NotReadyError when closed."""
-        item = _Item(frames)
-        with self._changed:
-            if self._closing or not self._working:
-                raise NotReadyError("no worker is running")
-            self._queue.append(item)
-            self._changed.notify()
-        return item.future
+        return self._queue.put(frames)
 
     def close(self) -> None:
         """Stop after the batches in progress; clips still queued fail with NotReadyError."""
-        with self._changed:
+        with self._lock:
             self._closing = True
-            self._changed.notify_all()
+        self._queue.close("the server is shutting down")
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
-        self._drop_all("the server is shutting down")
 
     def _run(self, factory: BackendFactory, loaded: "Future[Description]") -> None:
         reason = "closed"
@@ -150,12 +106,12 @@ class Batcher:
         """Batches until closed, or until the backend is beyond hope; returns why it stopped."""
         pipeline = backend if isinstance(backend, PipelinedBackend) else Sequential(backend)
         limit = min(self._max_batch, backend.max_batch)
-        running: deque[_Batch] = deque()
+        running: deque[Batch] = deque()
         failures = 0
         try:
             while True:
-                if len(running) < pipeline.depth and (items := self._take(limit, busy=bool(running))):
-                    running.append(_Batch(items))
+                if len(running) < pipeline.depth and (items := self._queue.take(limit, busy=bool(running))):
+                    running.append(Batch(items))
                     error = self._start(pipeline, running)
                 elif running:
                     error = self._finish(pipeline, running.popleft())
@@ -169,29 +125,7 @@ class Batcher:
             for batch in running:
                 batch.fail(NotReadyError("the backend failed"))
 
-    def _take(self, limit: int, busy: bool) -> list[_Item]:
-        """The next batch, cancelled clips left out; empty when closing.
-
-        A free device waits for the first clip and takes what there is. A busy one, which could only queue the batch,
-        takes it when it is full or its oldest clip has waited long enough, and else goes on with what it has.
-        """
-        with self._changed:
-            while True:
-                if not busy:
-                    self._changed.wait_for(lambda: self._queue or self._closing)
-                if self._closing or (busy and not self._ripe(limit)):
-                    return []
-                waiting = [self._queue.popleft() for _ in range(min(limit, len(self._queue)))]
-                batch = [item for item in waiting if item.future.set_running_or_notify_cancel()]
-                if batch or busy:
-                    return batch
-
-    def _ripe(self, limit: int) -> bool:
-        if not self._queue:
-            return False
-        return len(self._queue) >= limit or time.monotonic() - self._queue[0].submitted >= self._batch_wait
-
-    def _start(self, pipeline: PipelinedBackend | Sequential, running: "deque[_Batch]") -> Exception | None:
+    def _start(self, pipeline: PipelinedBackend | Sequential, running: "deque[Batch]") -> Exception | None:
         batch = running[-1]
         try:
             batch.ticket = pipeline.start([item.frames for item in batch.items])
@@ -200,14 +134,12 @@ class Batcher:
             return batch.fail(error)
         return None
 
-    def _finish(self, pipeline: PipelinedBackend | Sequential, batch: _Batch) -> Exception | None:
+    def _finish(self, pipeline: PipelinedBackend | Sequential, batch: Batch) -> Exception | None:
         try:
             probabilities = self._check(pipeline.finish(batch.ticket), len(batch.items))
         except Exception as error:
             return batch.fail(error)
-        share = (time.monotonic() - batch.started) / len(batch.items)
-        for item, row in zip(batch.items, probabilities, strict=True):
-            item.future.set_result(Outcome(row, batch.started - item.submitted, share))
+        batch.settle(probabilities)
         return None
 
     def _check(self, probabilities: Probabilities, clips: int) -> Probabilities:
@@ -219,20 +151,12 @@ class Batcher:
 
     def _retire(self, reason: str) -> None:
         """A worker ends; with the last one, so does the queue."""
-        with self._changed:
+        with self._lock:
             self._working -= 1
             last, closing = self._working == 0, self._closing
         if closing:
             return
         logger.error("an inference worker ended: %s", reason)
         if last:
-            self._drop_all(f"the backend failed: {reason}")
+            self._queue.close(f"the backend failed: {reason}")
             self.failed.set_result(reason)
-
-    def _drop_all(self, reason: str) -> None:
-        with self._changed:
-            dropped = list(self._queue)
-            self._queue.clear()
-        for item in dropped:
-            if item.future.set_running_or_notify_cancel():
-                item.future.set_exception(NotReadyError(reason))

@@ -11,7 +11,8 @@ from pathlib import Path
 from engine_builder.manifest import Manifest
 
 from . import messages
-from .batcher import Batcher, Outcome
+from .batcher import Batcher
+from .clip_queue import Outcome
 from .decoder import Decoder, Decoding
 from .errors import VideoTooShortError
 from .settings import Settings

@@ -58,8 +58,11 @@ def problem(
 ) -> Response:
     """A problem response."""
     request_id = request_id_of(request)
+    # The rest of a refused body is not read, so the connection cannot be used again.
+    unread = request.method == "POST" and not getattr(request.state, "body_read", False)
+    closing = {"Connection": "close"} if unread else {}
     body = Problem(type=f"{TYPE_PREFIX}{slug}", title=title, status=status, detail=detail, request_id=request_id)
-    return JSONResponse(body.model_dump(), status, {HEADER: request_id} | (headers or {}), MEDIA_TYPE)
+    return JSONResponse(body.model_dump(), status, {HEADER: request_id, **closing, **(headers or {})}, MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:

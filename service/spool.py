@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ class Spool:
     """
 
     def __init__(self) -> None:
+        self._opening = threading.Lock()
         self._root: Path | None = None
         self._lock: int | None = None
 
@@ -34,9 +36,10 @@ class Spool:
             shutil.rmtree(made, ignore_errors=True)
 
     def _make(self) -> Path:
-        if self._root is None or not self._root.is_dir():
-            self._open()
-        return Path(tempfile.mkdtemp(dir=self._root))
+        with self._opening:
+            if self._root is None or not self._root.is_dir():
+                self._open()
+            return Path(tempfile.mkdtemp(dir=self._root))
 
     def _open(self) -> None:
         self.close()

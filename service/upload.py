@@ -27,8 +27,6 @@ from .spool import Spool
 FILE_NAME = "video"
 # Bytes collected before they are written, in a thread: a disk may be slow.
 WRITE_BYTES = 1 << 20
-# After an error the rest of the body is not read; the connection cannot be used again.
-CLOSE = {"Connection": "close"}
 MAX_HEADER_BYTES = 16 * 1024
 
 
@@ -59,7 +57,7 @@ async def receive(request: Request, spool: Spool, settings: Settings) -> AsyncIt
 def _check_headers(request: Request) -> None:
     """The parser itself refuses headers that come in pieces and grow too large, but takes what arrives at once."""
     if sum(len(name) + len(value) for name, value in request.headers.raw) > MAX_HEADER_BYTES:
-        raise UploadError(f"more than {MAX_HEADER_BYTES} bytes of headers", dict(CLOSE))
+        raise UploadError(f"more than {MAX_HEADER_BYTES} bytes of headers")
 
 
 async def _receive_into(path: Path, request: Request, settings: Settings) -> Upload:
@@ -68,9 +66,7 @@ async def _receive_into(path: Path, request: Request, settings: Settings) -> Upl
             size = await _copy(request, stream, settings)
     except OSError as error:
         raise _storage_error(error) from error
-    except ServiceError as error:
-        error.headers.update(CLOSE)
-        raise
+    request.state.body_read = True
     if not size:
         raise VideoError("the file is empty")
     return Upload(path, size)

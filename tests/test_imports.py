@@ -32,6 +32,7 @@ SERVICE = (
     "backends.engines",
     "backends.onnxruntime",
     "backends.choose",
+    "clip_queue",
     "batcher",
     "vote",
     "pipeline",

@@ -101,6 +101,7 @@ def test_clip_counts(server: LiveServer, tmp_path: Path, frames: int, clips: int
 def test_31_frames_fail_clearly(server: LiveServer, tmp_path: Path) -> None:
     response = server.post(write_video(tmp_path / "a.mp4", 31).read_bytes())
     assert problem(response, 422, "video-too-short") == "31 frames decoded; a clip takes 32"
+    assert "connection" not in response.headers
 
 
 @pytest.mark.parametrize(
@@ -227,6 +228,7 @@ def test_the_queue_is_bounded(model_directory: Path, video: Path) -> None:
         assert entered.wait(20)
         refused = live.post(video.read_bytes())
         problem(refused, 429, "queue-full")
+        assert refused.headers["connection"] == "close", "the body is not read"
         assert int(refused.headers["retry-after"]) >= 1
         go.set()
         first.join(20)

@@ -1,0 +1,112 @@
+"""The clips of all requests that wait for a device, and the batches taken from them."""
+
+import logging
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from .backends.protocol import Frames, Probabilities
+from .errors import InferenceError, NotReadyError, ServiceError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One clip's probabilities, float32 [classes]; seconds it waited, and its share of the batch's time."""
+
+    probabilities: Probabilities
+    queued_seconds: float
+    inference_seconds: float
+
+
+@dataclass
+class Item:
+    """A clip and who waits for it."""
+
+    frames: Frames
+    future: "Future[Outcome]" = field(default_factory=Future)
+    submitted: float = field(default_factory=time.monotonic)
+
+
+@dataclass
+class Batch:
+    """Clips given to the device together, and what it gave in return."""
+
+    items: list[Item]
+    started: float = field(default_factory=time.monotonic)
+    ticket: Any = None
+
+    def settle(self, probabilities: Probabilities) -> None:
+        """Give every clip its row of [n, classes]."""
+        share = (time.monotonic() - self.started) / len(self.items)
+        for item, row in zip(self.items, probabilities, strict=True):
+            item.future.set_result(Outcome(row, self.started - item.submitted, share))
+
+    def fail(self, error: Exception) -> Exception:
+        """Settle every clip with an error a client may see; returns `error`."""
+        logger.error("a batch of %d clips failed", len(self.items), exc_info=error)
+        shown = error if isinstance(error, ServiceError) else InferenceError("the network failed on this batch")
+        for item in self.items:
+            item.future.set_exception(shown)
+        return error
+
+
+class ClipQueue:
+    """First in, first out, for any number of threads on either side."""
+
+    def __init__(self, batch_wait: float) -> None:
+        """`batch_wait`: seconds a clip waits for others while the device is busy."""
+        self._batch_wait = batch_wait
+        self._items: deque[Item] = deque()
+        self._changed = threading.Condition()
+        self._closed: str | None = None
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, frames: Frames) -> "Future[Outcome]":
+        """Add one clip, uint8 [T, H, W, 3]. Raises NotReadyError when closed."""
+        item = Item(frames)
+        with self._changed:
+            if self._closed is not None:
+                raise NotReadyError(self._closed)
+            self._items.append(item)
+            self._changed.notify()
+        return item.future
+
+    def take(self, limit: int, busy: bool) -> list[Item]:
+        """The next batch of at most `limit`, cancelled clips left out; empty when closed.
+
+        A free device waits for the first clip and takes what there is. A busy one, which could only queue the batch,
+        takes it when it is full or its oldest clip has waited long enough, and else goes on with what it has.
+        """
+        with self._changed:
+            while True:
+                if not busy:
+                    self._changed.wait_for(lambda: self._items or self._closed is not None)
+                if self._closed is not None or (busy and not self._ripe(limit)):
+                    return []
+                waiting = [self._items.popleft() for _ in range(min(limit, len(self._items)))]
+                batch = [item for item in waiting if item.future.set_running_or_notify_cancel()]
+                if batch or busy:
+                    return batch
+
+    def _ripe(self, limit: int) -> bool:
+        if not self._items:
+            return False
+        return len(self._items) >= limit or time.monotonic() - self._items[0].submitted >= self._batch_wait
+
+    def close(self, reason: str) -> None:
+        """Take no more; what waits fails with NotReadyError, and so does every later `put`."""
+        with self._changed:
+            self._closed = self._closed or reason
+            dropped = list(self._items)
+            self._items.clear()
+            self._changed.notify_all()
+        for item in dropped:
+            if item.future.set_running_or_notify_cancel():
+                item.future.set_exception(NotReadyError(reason))
