@@ -127,7 +127,7 @@ def test_an_overflow_in_half_precision_is_found(tmp_path: Path) -> None:
 def test_the_calls_the_runtime_makes_exist_in_tensorrt_11() -> None:
     """Against NVIDIA's own runtime module: names, and that they are called as documented."""
     script = """
-import json, tensorrt_lean as trt
+import json, tensorrt_lean_bindings as trt
 names = {
     "Runtime": ["deserialize_cuda_engine"],
     "ICudaEngine": ["create_execution_context", "create_engine_inspector", "num_io_tensors", "get_tensor_name",
