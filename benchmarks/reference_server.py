@@ -1,5 +1,8 @@
-"""The obvious way to serve the same network, to measure against: FastAPI and PyTorch, whole file and video in memory,
-one forward pass a video. `python -m benchmarks.reference_server MODEL.wts PORT`."""
+"""The obvious way to serve the same network, to measure against: `python -m benchmarks.reference_server WEIGHTS PORT`.
+
+FastAPI and PyTorch; the whole file and the whole video in memory (resized at once: as whole frames it would take
+gigabytes), one forward pass a video.
+"""
 
 import sys
 import tempfile
@@ -10,7 +13,6 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 import uvicorn
 from fastapi import FastAPI, UploadFile
 from fastapi import File as FormFile
@@ -37,9 +39,9 @@ def decode(content: bytes) -> Any:
         file.flush()
         capture, frames = cv2.VideoCapture(file.name), []
         while (read := capture.read())[0]:
-            frames.append(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB))
+            small = cv2.resize(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB), (171, 128))
+            frames.append(small[8:120, 30:142])
     video = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float() / 255
-    video = F.interpolate(video, size=(128, 171), mode="bilinear", antialias=False)[:, :, 8:120, 30:142]
     mean, std = torch.tensor(MEAN).view(1, 3, 1, 1), torch.tensor(STD).view(1, 3, 1, 1)
     return (video - mean) / std
 

@@ -29,6 +29,9 @@ from .messages import LENGTHS, MAX_HEADER_BYTES, MESSAGES, Clip, Ended, ErrorKin
 
 Frames = npt.NDArray[np.uint8]
 
+# More gain little, and each takes frames' worth of memory.
+MAX_THREADS = 4
+
 # Options reach FFmpeg through OpenCV's environment only. Demuxers and protocols by name: a playlist or a script in a
 # video's clothes opens nothing. More read attempts: a file may start with thousands of audio packets.
 FFMPEG_ENVIRONMENT = {
@@ -36,6 +39,8 @@ FFMPEG_ENVIRONMENT = {
     "OPENCV_FFMPEG_READ_ATTEMPTS": "100000",
     "OPENCV_LOG_LEVEL": "OFF",
     "OPENBLAS_NUM_THREADS": "1",
+    # Every arena of a thread takes address space, which is limited.
+    "MALLOC_ARENA_MAX": "2",
 }
 
 ERRORS: dict[ErrorKind, type[ServiceError]] = {
@@ -99,6 +104,8 @@ class Decoder:
     """Runs at most `workers` decode children at a time. Start it in the event loop that uses it."""
 
     def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._running = 0
         self._slots = asyncio.Semaphore(workers)
         self._link: ForkLink | None = None
         self._starting = asyncio.Lock()
@@ -117,6 +124,10 @@ class Decoder:
         if self._link is not None:
             await self._link.close()
 
+    def _with_threads(self, job: Job) -> Job:
+        """A lone video gets the idle CPUs; among several, a thread each wastes the least."""
+        return job.model_copy(update={"threads": max(1, min(MAX_THREADS, self._workers // (self._running + 1)))})
+
     @asynccontextmanager
     async def open(self, job: Job) -> AsyncIterator[Decoding]:
         """Decode in a child of its own, which is gone when the block is left.
@@ -132,12 +143,14 @@ class Decoder:
             ours.setblocking(False)
             with ours:
                 with theirs:
-                    number, status = link.fork(job, theirs)
+                    number, status = link.fork(self._with_threads(job), theirs)
+                self._running += 1
                 try:
                     yield Decoding(job, ours)
                 except EOFError:
                     raise crash_reason(await status) from None
                 finally:
+                    self._running -= 1
                     ours.close()
                     link.kill(number)
                     # A child holds its slot until it is gone.

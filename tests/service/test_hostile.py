@@ -153,5 +153,6 @@ def test_a_child_opens_its_own_file_and_nothing_else(model_directory: Path, tmp_
         files_used = [line for line in named if " = -1 " not in line]
         assert files_used
         assert all(opened in line for line in files_used), [line for line in files_used if opened not in line]
-        calls = {line.split("(")[0] for line in lines}
+        # Threads may be made, processes not.
+        calls = {line.split("(")[0] for line in lines if "CLONE_THREAD" not in line and " = -1 ENOSYS" not in line}
         assert calls.isdisjoint({"socket", "connect", "execve", "clone", "clone3", "fork", "vfork"}), calls
