@@ -129,7 +129,7 @@ def job_of(video: Path, settings: Settings) -> Job:
     return Job(
         path=str(video), frames=clip.frames, height=clip.height, width=clip.width, resize_height=clip.resize_height,
         resize_width=clip.resize_width, top=clip.top, left=clip.left, frame_rate=None, max_frames=settings.max_frames,
-        max_frame_pixels=settings.max_frame_pixels, threads=1, memory_bytes=settings.decode_memory_bytes, seconds=600,
+        max_frame_pixels=settings.max_frame_pixels, memory_bytes=settings.decode_memory_bytes, seconds=600,
     )  # fmt: skip
 
 

@@ -80,6 +80,6 @@ class Job(_Message):
     frame_rate: float | None
     max_frames: int
     max_frame_pixels: int
-    threads: int
     memory_bytes: int
     seconds: float
+    threads: int = 1

@@ -127,7 +127,6 @@ class Pipeline:
             frame_rate=frame_rate or clip.frame_rate,
             max_frames=settings.max_frames,
             max_frame_pixels=settings.max_frame_pixels,
-            threads=1,
             memory_bytes=settings.decode_memory_bytes,
             seconds=settings.request_timeout_seconds,
         )

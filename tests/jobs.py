@@ -19,7 +19,6 @@ def job_of(path: Path, **changes: object) -> Job:
         frame_rate=None,
         max_frames=10_000,
         max_frame_pixels=4096 * 2176,
-        threads=1,
         memory_bytes=768 << 20,
         seconds=60,
     )
