@@ -92,10 +92,8 @@ def stand_in(networks: list[torch.nn.Module], classes: int, events: "deque[tuple
             network = networks[int(content)]
             return SimpleNamespace(create_execution_context=lambda: Context(network, classes, events))
 
-    logger = SimpleNamespace(WARNING=0)
     return SimpleNamespace(
         __name__="stand-in", Runtime=Runtime, Logger=type("Logger", (), {"WARNING": 0, "__init__": lambda *_: None}),
-        severity=logger,
     )  # fmt: skip
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import VerificationError
-from .manifest import Clip
-from .onnx_graph import INPUT, OUTPUT
+from .manifest import INPUT, OUTPUT, Clip
 
 Frames = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]

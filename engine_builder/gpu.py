@@ -1,14 +1,6 @@
 """The GPU of this machine, by PyCUDA."""
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A GPU's name and compute capability, such as "9.0"."""
-
-    name: str
-    compute_capability: str
+from .manifest import Gpu
 
 
 def find_gpu() -> Gpu | None:

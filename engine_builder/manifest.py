@@ -3,6 +3,7 @@
 The only module of this package that the service imports.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,9 +14,12 @@ from .files import replacing, sha256_of
 
 __all__ = [
     "BUNDLED_WEIGHTS",
+    "INPUT",
     "MANIFEST",
+    "OUTPUT",
     "Clip",
     "Engine",
+    "Gpu",
     "Manifest",
     "ManifestError",
     "OnnxFile",
@@ -26,6 +30,9 @@ __all__ = [
 ]
 
 MANIFEST = "model.json"
+# The network's tensors: uint8 [N, T, H, W, 3] in, float32 [N, classes] out.
+INPUT = "frames"
+OUTPUT = "probabilities"
 BUNDLED_WEIGHTS = Path(__file__).parent / "camera_motion" / "camera_motion.wts"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -66,6 +73,14 @@ class Clip(_Record):
         if not all(value > 0 for value in self.std):
             raise ValueError("std must be positive")
         return self
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU's name and compute capability, such as "9.0"."""
+
+    name: str
+    compute_capability: str
 
 
 class OnnxFile(_Record):

@@ -9,12 +9,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from .errors import NetworkError
-from .manifest import Clip, Precision
+from .manifest import INPUT, OUTPUT, Clip, Precision
 from .network import Block, Conv, Network
 from .wts import Tensors
 
-INPUT = "frames"
-OUTPUT = "probabilities"
 LOGITS = "logits"
 # Known to TensorRT 10 and 11, OpenVINO and ONNX Runtime alike.
 OPSET = 17

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import onnx
 
 from .errors import VerificationError
-from .onnx_graph import INPUT
+from .manifest import INPUT
 
 
 def first_overflow(model: Path, clip: npt.NDArray[np.uint8]) -> str | None:

@@ -12,8 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from .errors import BuildError
-from .manifest import Clip
-from .onnx_graph import INPUT
+from .manifest import INPUT, Clip
 
 USUAL_BATCH = 8  # the batch that kernels are chosen for
 

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import VerificationError
-from .manifest import Manifest, Verification, checked_file
-from .onnx_graph import INPUT, OUTPUT
+from .manifest import INPUT, OUTPUT, Manifest, Verification, checked_file
 
 Probabilities = npt.NDArray[np.float32]
 Frames = npt.NDArray[np.uint8]

@@ -171,7 +171,11 @@ async def _launch() -> ForkLink:
             env=os.environ | FFMPEG_ENVIRONMENT,
         )
     link = ForkLink(process, ours)
-    await link.ready()
+    try:
+        await link.ready()
+    except BaseException:  # also when the start is cancelled: nothing may be left running
+        await link.close()
+        raise
     return link
 
 

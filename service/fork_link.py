@@ -31,11 +31,6 @@ class ForkLink:
         """Whether it still answers."""
         return self._listener is not None and not self._listener.done()
 
-    @property
-    def pid(self) -> int:
-        """The server's process id."""
-        return self._process.pid
-
     async def ready(self) -> None:
         """Wait until the server can fork. Raises StartupError when it ends instead."""
         packet = await asyncio.get_running_loop().sock_recv(self._control, MAX_PACKET)

@@ -133,8 +133,9 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     control = socket.socket(fileno=descriptor)
-    control.send(json.dumps({"networked": networked}).encode())
-    ForkServer(control).serve()
+    with suppress(ConnectionError):  # the parent may go at any time: that is the end, not a fault
+        control.send(json.dumps({"networked": networked}).encode())
+        ForkServer(control).serve()
 
 
 if __name__ == "__main__":

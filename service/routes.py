@@ -97,8 +97,7 @@ async def _disconnected(request: Request) -> None:
 async def health(request: Request) -> Response:
     """Whether the service takes requests."""
     runtime = runtime_of(request)
-    loaded = runtime.state in (State.READY, State.DRAINING)
-    model = model_answer(runtime.manifest, runtime.description) if loaded else None
+    model = model_answer(runtime.manifest, runtime.description) if runtime.is_loaded else None
     answer = HealthAnswer(
         status=runtime.state.value, reason=runtime.reason, model=model, backend_reason=runtime.backend_reason
     )

@@ -74,6 +74,11 @@ class Runtime:
             raise NotReadyError(self.reason, {"Retry-After": "1"} if self.state is State.STARTING else None)
         return self._pipeline
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether there is a model, whatever happened since."""
+        return self._manifest is not None and self.state is not State.FAILED
+
     def start(self) -> None:
         """Begin to load."""
         self._loading = asyncio.create_task(self._load())

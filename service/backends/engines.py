@@ -7,17 +7,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from engine_builder.manifest import Engine, Manifest, ManifestError, checked_file
+from engine_builder.manifest import Engine, Gpu, Manifest, ManifestError, checked_file
 
 PREFERRED = ("fp16", "fp32")
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A GPU's name and compute capability, such as "9.0"."""
-
-    name: str
-    compute_capability: str
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from engine_builder.manifest import INPUT, OUTPUT
+
 from .protocol import Description, Frames, Probabilities
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -14,7 +16,6 @@ CUDA_OPTIONS = {"prefer_nhwc": "1", "cudnn_conv_algo_search": "HEURISTIC"}
 # fp32 means fp32: TF32 rounds to ten bits.
 EXACT = {"use_tf32": "0"}
 GPU_BATCH = 32
-INPUT, OUTPUT = "frames", "probabilities"
 
 
 def pick_provider(wanted: str) -> str:

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from pycuda import driver
 
+from engine_builder.manifest import INPUT, OUTPUT
+
 from ..errors import BackendLostError
 from .protocol import Description, Frames, Probabilities
 
-INPUT, OUTPUT = "frames", "probabilities"
 # Two batches: while one computes, the next is copied in and the last one out.
 DEPTH = 2
 

@@ -191,6 +191,20 @@ def test_starting_then_ready(model_directory: Path, video: Path) -> None:
         assert live.post(video.read_bytes()).status_code == 200
 
 
+def test_draining_before_the_model_is_loaded(model_directory: Path) -> None:
+    go = threading.Event()
+
+    def factory() -> Backend:
+        assert go.wait(20)
+        return BrightnessBackend()
+
+    with LiveServer(Settings(model=model_directory), factory) as live:
+        live.runtime.drain()
+        health = live.wait_ready("draining")
+        assert (health.status_code, health.json()["model"]) == (503, None)
+        go.set()
+
+
 def test_a_backend_that_breaks_is_seen_in_health(model_directory: Path, video: Path) -> None:
     armed = threading.Event()
 

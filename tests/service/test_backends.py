@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine_builder.manifest import Engine, Manifest
+from engine_builder.manifest import Engine, Gpu, Manifest
 from service.backends.choose import choose
-from service.backends.engines import Gpu, UsableEngine, find_engine, refusal
+from service.backends.engines import UsableEngine, find_engine, refusal
 from service.backends.onnxruntime import OnnxRuntimeBackend
 from service.backends.openvino import OpenVinoBackend
 from service.backends.protocol import Backend
