@@ -82,6 +82,7 @@ class Batcher:
 
     def _run(self, factory: BackendFactory, loaded: "Future[Description]") -> None:
         reason = "closed"
+        failure: BaseException | None = None
         try:
             backend = factory()
             try:
@@ -91,11 +92,11 @@ class Batcher:
             finally:
                 backend.close()
         except BaseException as error:  # whatever ends a worker must reach those who wait for it
-            reason = f"{type(error).__name__}: {error}"
-            if not loaded.done():
-                loaded.set_exception(error)
-        finally:
-            self._retire(reason)
+            reason, failure = f"{type(error).__name__}: {error}", error
+        # Retire first: whoever hears of the failure must find the queue closed.
+        self._retire(reason)
+        if failure is not None and not loaded.done():
+            loaded.set_exception(failure)
 
     def _warm_up(self, backend: Backend) -> None:
         for size in {1, min(self._max_batch, backend.max_batch)}:
