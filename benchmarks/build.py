@@ -4,6 +4,7 @@ Each step runs in a process of its own; memory is the peak over that process's o
 """
 
 import argparse
+import importlib.util
 import json
 import resource
 import subprocess
@@ -16,7 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from engine_builder.build import BuildOptions, build_model
+from engine_builder.engines import add_engine
+from engine_builder.tensorrt import EngineOptions, Runtime
 from engine_builder.wts import read_wts, write_wts
+
+from .report import finish, parser
 
 # Widths of r3d_18's layers: the names and shapes follow from them.
 WIDTHS = (64, 128, 256, 512)
@@ -55,7 +60,14 @@ def build(path: Path) -> None:
     build_model(path, path.with_suffix(""), BuildOptions(name="benchmark"))
 
 
+def engine(path: Path) -> None:
+    options = EngineOptions(runtime=Runtime.TENSORRT_RTX)
+    add_engine(path.with_suffix(""), "fp32", options, clips=None)
+
+
 STEPS: dict[str, Callable[[Path], None]] = {"write .wts": write, "read .wts": read, "build (read, fold, ONNX)": build}
+if importlib.util.find_spec("tensorrt_rtx"):
+    STEPS["engine (TensorRT-RTX fp32)"] = engine
 
 
 def measure(step: str, path: Path) -> dict[str, float]:
@@ -68,26 +80,22 @@ def measure(step: str, path: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, help="write the figures to this file too")
-    parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
-    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
+    options.add_argument("--file", type=Path, help=argparse.SUPPRESS)
+    args = options.parse_args()
     if args.step:
         print(json.dumps(measure(args.step, args.file)))
         return
-    figures = {}
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "r3d_18.wts"
         for step in STEPS:
             command = [sys.executable, "-m", "benchmarks.build", "--step", step, "--file", str(path)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
-            figures[step] = json.loads(done.stdout)
+            rows.append({"step": step, **json.loads(done.stdout.splitlines()[-1])})
         print(f"{path.stat().st_size / 1e6:.0f} MB, {sum(int(np.prod(shape)) for shape in shapes().values())} values")
-    for step, figure in figures.items():
-        print(f"{step:26} {figure['seconds']:6.2f} s {figure['megabytes']:7.0f} MB")
-    if args.json:
-        args.json.write_text(json.dumps(figures, indent=1))
+    finish("building r3d_18", rows, args, "step", ["seconds", "megabytes"])
 
 
 if __name__ == "__main__":

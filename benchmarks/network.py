@@ -4,7 +4,6 @@ r3d_18 at full size with the recipe's weights, one clip at a time, in turn: each
 runtime without its code, and PyTorch eager as a user would write it with torchvision (where they are installed).
 """
 
-import argparse
 import importlib.util
 import statistics
 import tempfile
@@ -20,7 +19,8 @@ from service.backends.onnxruntime import OnnxRuntimeBackend
 from service.backends.openvino import OpenVinoBackend
 from tests.recipe import draw, shapes_of
 
-from .timing import in_turn, median_ratio, save
+from .report import finish, parser
+from .timing import in_turn, median_ratio
 
 MULTIPLICATIONS = 81.4e9  # a clip of 32 x 112 x 112 through r3d_18
 Run = Callable[[], object]
@@ -65,36 +65,58 @@ def runners(folder: Path) -> dict[str, Run]:
     clip = np.random.default_rng(0).integers(0, 256, (1, 32, 112, 112, 3), np.uint8)
     ours, other = OpenVinoBackend(model), OnnxRuntimeBackend(model, "fp32")
     found: dict[str, Run] = {
-        f"this project, OpenVINO {ours.description.precision}": lambda: ours.infer(clip),
-        "bare OpenVINO": bare_openvino(model, clip),
-        "this project, ONNX Runtime fp32": lambda: other.infer(clip),
+        f"r3d, OpenVINO {ours.description.precision}": lambda: ours.infer(clip),
+        f"bare OpenVINO {ours.description.precision}": bare_openvino(model, clip),
+        "r3d, ONNX Runtime fp32": lambda: other.infer(clip),
     }
     if importlib.util.find_spec("torchvision"):
         found["PyTorch eager fp32"] = pytorch(clip)
     return found
 
 
+def matrix_product(precision: str) -> float:
+    """GFLOP/s of the largest matrix product this machine was seen to do: the ceiling of any network."""
+    import openvino
+    from openvino import opset13
+
+    side = 4096
+    left = opset13.parameter([side, side], np.float32)
+    right = opset13.constant(np.random.default_rng(0).random((side, side), np.float32))
+    model = openvino.Model([opset13.matmul(left, right, False, False)], [left])
+    config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
+    request = openvino.Core().compile_model(model, "CPU", config).create_infer_request()
+    values = np.random.default_rng(1).random((side, side), np.float32)
+    seconds = in_turn({"product": lambda: request.infer([values], share_inputs=True)}, 5)["product"]
+    return float(2 * side**3 / min(seconds) / 1e9)
+
+
+def row(name: str, seconds: dict[str, list[float]], ceilings: dict[str, float]) -> dict[str, object]:
+    """A runner's figures; the first runner is what the others are compared with."""
+    measured = seconds[name]
+    median = statistics.median(measured)
+    gflops = 2 * MULTIPLICATIONS / median / 1e9
+    return {
+        "runner": name,
+        "ms_per_clip": round(median * 1000, 1),
+        "fastest_ms": round(min(measured) * 1000, 1),
+        "slowest_ms": round(max(measured) * 1000, 1),
+        "clips_per_second": round(1 / median, 2),
+        "gflops": round(gflops),
+        "percent_of_matrix_product": round(100 * gflops / ceilings["f32" if "fp32" in name else "bf16"]),
+        "first_is_faster_by": round(median_ratio(seconds[next(iter(seconds))], measured), 3),
+    }
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--json", type=Path, help="write the figures to this file too")
-    args = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--rounds", type=int, default=15)
+    args = options.parse_args()
+    ceilings = {precision: matrix_product(precision) for precision in ("f32", "bf16")}
+    print({name: f"{gflops:.0f} GFLOP/s in a 4096-cube matrix product" for name, gflops in ceilings.items()})
     with tempfile.TemporaryDirectory() as folder:
         seconds = in_turn(runners(Path(folder)), args.rounds)
-    first = next(iter(seconds))
-    figures = {}
-    for name, measured in seconds.items():
-        median = statistics.median(measured)
-        figures[name] = {
-            "ms_per_clip": round(median * 1000, 1),
-            "fastest_ms": round(min(measured) * 1000, 1),
-            "slowest_ms": round(max(measured) * 1000, 1),
-            "clips_per_second": round(1 / median, 2),
-            "gflops": round(2 * MULTIPLICATIONS / median / 1e9),
-            "first_is_faster_by": round(median_ratio(seconds[first], measured), 3),
-        }
-        print(f"{name:36} " + "  ".join(f"{key} {value}" for key, value in figures[name].items()))
-    save(figures, args.json)
+    rows = [row(name, seconds, ceilings) for name in seconds]
+    finish("r3d_18, one clip", rows, args, "runner", ["ms_per_clip", "percent_of_matrix_product"])
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import Future
 
 import numpy as np
@@ -67,9 +67,12 @@ class Batcher:
         """Clips that wait."""
         return len(self._queue)
 
-    def submit(self, frames: Frames) -> "Future[Outcome]":
-        """Queue one clip, uint8 [T, H, W, 3]. Cancel the future to drop it. Raises NotReadyError when closed."""
-        return self._queue.put(frames)
+    def submit(self, frames: Frames, request: Hashable = None) -> "Future[Outcome]":
+        """Queue one clip, uint8 [T, H, W, 3]; `request` shares the device fairly with other requests.
+
+        Cancel the future to drop the clip. Raises NotReadyError when closed.
+        """
+        return self._queue.put(frames, request)
 
     def close(self) -> None:
         """Stop after the batches in progress; clips still queued fail with NotReadyError."""

@@ -3,13 +3,14 @@
 import logging
 import threading
 import time
-from collections import deque
+from collections.abc import Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
 from .backends.protocol import Frames, Probabilities
 from .errors import InferenceError, NotReadyError, ServiceError
+from .fair import RoundRobin
 
 logger = logging.getLogger(__name__)
 
@@ -56,25 +57,25 @@ class Batch:
 
 
 class ClipQueue:
-    """First in, first out, for any number of threads on either side."""
+    """One clip of each request in turn, for any number of threads on either side."""
 
     def __init__(self, batch_wait: float) -> None:
         """`batch_wait`: seconds a clip waits for others while the device is busy."""
         self._batch_wait = batch_wait
-        self._items: deque[Item] = deque()
+        self._items: RoundRobin[Item] = RoundRobin()
         self._changed = threading.Condition()
         self._closed: str | None = None
 
     def __len__(self) -> int:
         return len(self._items)
 
-    def put(self, frames: Frames) -> "Future[Outcome]":
-        """Add one clip, uint8 [T, H, W, 3]. Raises NotReadyError when closed."""
+    def put(self, frames: Frames, request: Hashable) -> "Future[Outcome]":
+        """Add one clip, uint8 [T, H, W, 3], of a request. Raises NotReadyError when closed."""
         item = Item(frames)
         with self._changed:
             if self._closed is not None:
                 raise NotReadyError(self._closed)
-            self._items.append(item)
+            self._items.add(request, item)
             self._changed.notify()
         return item.future
 
@@ -90,7 +91,7 @@ class ClipQueue:
                     self._changed.wait_for(lambda: self._items or self._closed is not None)
                 if self._closed is not None or (busy and not self._ripe(limit)):
                     return []
-                waiting = [self._items.popleft() for _ in range(min(limit, len(self._items)))]
+                waiting = [self._items.pop() for _ in range(min(limit, len(self._items)))]
                 batch = [item for item in waiting if item.future.set_running_or_notify_cancel()]
                 if batch or busy:
                     return batch
@@ -98,14 +99,14 @@ class ClipQueue:
     def _ripe(self, limit: int) -> bool:
         if not self._items:
             return False
-        return len(self._items) >= limit or time.monotonic() - self._items[0].submitted >= self._batch_wait
+        oldest = min(item.submitted for item in self._items.heads())
+        return len(self._items) >= limit or time.monotonic() - oldest >= self._batch_wait
 
     def close(self, reason: str) -> None:
         """Take no more; what waits fails with NotReadyError, and so does every later `put`."""
         with self._changed:
             self._closed = self._closed or reason
-            dropped = list(self._items)
-            self._items.clear()
+            dropped = self._items.clear()
             self._changed.notify_all()
         for item in dropped:
             if item.future.set_running_or_notify_cancel():

@@ -9,26 +9,15 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-import numpy as np
-import numpy.typing as npt
-from pydantic import ValidationError
-
-from .errors import (
-    DecoderCrashedError,
-    FrameTooLargeError,
-    NotReadyError,
-    ServiceError,
-    UnsupportedMediaError,
-    VideoError,
-    VideoTooLongError,
-    VideoTooShortError,
-)
+from .decoding import Decoding
+from .errors import DecoderCrashedError, NotReadyError
 from .fork_link import ForkLink
 from .media import DEMUXERS
-from .messages import LENGTHS, MAX_HEADER_BYTES, MESSAGES, Clip, Ended, ErrorKind, Failed, Job, Opened
+from .messages import Job
 
-Frames = npt.NDArray[np.uint8]
-
+# Videos that may be open for one that is decoded: they take turns, clip by clip, so that a short one need not wait
+# until a long one is through. Each takes a process with a few frames.
+OPEN_PER_WORKER = 4
 # More gain little, and each takes frames' worth of memory.
 MAX_THREADS = 4
 
@@ -43,70 +32,18 @@ FFMPEG_ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
 }
 
-ERRORS: dict[ErrorKind, type[ServiceError]] = {
-    "unsupported": UnsupportedMediaError,
-    "undecodable": VideoError,
-    "too-short": VideoTooShortError,
-    "too-long": VideoTooLongError,
-    "frames-too-large": FrameTooLargeError,
-    "memory": DecoderCrashedError,
-    "time": DecoderCrashedError,
-}
-
-
-class Decoding:
-    """A video being decoded. Iterate `messages` once."""
-
-    def __init__(self, job: Job, connection: socket.socket) -> None:
-        self._job = job
-        self._connection = connection
-
-    async def messages(self) -> AsyncIterator[tuple[Opened | Clip | Ended, Frames | None]]:
-        """What the child sends; a clip comes with its frames, uint8 [T, H, W, 3], all yours.
-
-        Ends after `Ended`. Raises the ServiceError the child reports; EOFError when it dies or sends nonsense.
-        """
-        while True:
-            message, frames = await self._receive()
-            if isinstance(message, Failed):
-                raise ERRORS[message.error](message.detail)
-            yield message, frames
-            if isinstance(message, Ended):
-                return
-
-    async def _receive(self) -> tuple[Opened | Clip | Ended | Failed, Frames | None]:
-        header_length, frames_length = LENGTHS.unpack((await self._read(LENGTHS.size)).data)
-        if header_length > MAX_HEADER_BYTES:
-            raise EOFError("message too long")
-        try:
-            message = MESSAGES.validate_json((await self._read(header_length)).tobytes())
-        except ValidationError as error:
-            raise EOFError("malformed message") from error
-        shape = (self._job.frames, self._job.height, self._job.width, 3)
-        expected = int(np.prod(shape)) if isinstance(message, Clip) else 0
-        if frames_length != expected:
-            raise EOFError("clip of a wrong size")
-        return message, (await self._read(expected)).reshape(shape) if expected else None
-
-    async def _read(self, length: int) -> Frames:
-        loop = asyncio.get_running_loop()
-        data = np.empty(length, np.uint8)
-        view, received = data.data, 0
-        while received < length:
-            count = await loop.sock_recv_into(self._connection, view[received:])
-            if not count:
-                raise EOFError("the decoder closed the connection")
-            received += count
-        return data
-
 
 class Decoder:
-    """Runs at most `workers` decode children at a time. Start it in the event loop that uses it."""
+    """Runs at most `workers` decode children at a time, and lets others take turns with them.
+
+    Start it in the event loop that uses it.
+    """
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._running = 0
-        self._slots = asyncio.Semaphore(workers)
+        self._open = 0
+        self._places = asyncio.Semaphore(workers * OPEN_PER_WORKER)
+        self._turns = asyncio.Semaphore(workers)
         self._link: ForkLink | None = None
         self._starting = asyncio.Lock()
 
@@ -126,7 +63,7 @@ class Decoder:
 
     def _with_threads(self, job: Job) -> Job:
         """A lone video gets the idle CPUs; among several, a thread each wastes the least."""
-        return job.model_copy(update={"threads": max(1, min(MAX_THREADS, self._workers // (self._running + 1)))})
+        return job.model_copy(update={"threads": max(1, min(MAX_THREADS, self._workers // (self._open + 1)))})
 
     @asynccontextmanager
     async def open(self, job: Job) -> AsyncIterator[Decoding]:
@@ -134,28 +71,38 @@ class Decoder:
 
         Raises DecoderCrashedError when the child dies, and whatever the video's fault is.
         """
-        async with self._slots:
+        async with self._places:
             await self.start()
-            link = self._link
-            if link is None:
-                raise NotReadyError("the decoder is not running")
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
             with ours:
                 with theirs:
-                    number, status = link.fork(self._with_threads(job), theirs)
-                self._running += 1
+                    link, number, status = await self._fork(job, theirs)
+                decoding = Decoding(job, ours, self._turns)
+                self._open += 1
                 try:
-                    yield Decoding(job, ours)
+                    yield decoding
                 except EOFError:
                     raise crash_reason(await status) from None
                 finally:
-                    self._running -= 1
+                    self._open -= 1
+                    await decoding.close()
                     ours.close()
                     link.kill(number)
-                    # A child holds its slot until it is gone.
+                    # A child holds its place until it is gone.
                     with suppress(asyncio.CancelledError):
                         await asyncio.shield(status)
+
+    async def _fork(self, job: Job, connection: socket.socket) -> tuple[ForkLink, int, asyncio.Future[int]]:
+        """Start a child when it is its turn: the turn is held on return."""
+        await self._turns.acquire()
+        try:
+            if self._link is None:
+                raise NotReadyError("the decoder is not running")
+            return self._link, *self._link.fork(self._with_threads(job), connection)
+        except BaseException:
+            self._turns.release()
+            raise
 
 
 async def _launch() -> ForkLink:

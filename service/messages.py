@@ -83,3 +83,8 @@ class Job(_Message):
     memory_bytes: int
     seconds: float
     threads: int = 1
+
+    @property
+    def clip_bytes(self) -> int:
+        """Size of a clip's frames."""
+        return self.frames * self.height * self.width * 3

@@ -13,7 +13,8 @@ from engine_builder.manifest import Manifest
 from . import messages
 from .batcher import Batcher
 from .clip_queue import Outcome
-from .decoder import Decoder, Decoding
+from .decoder import Decoder
+from .decoding import Decoding
 from .errors import VideoTooShortError
 from .settings import Settings
 from .vote import Probabilities, Tally, Verdict
@@ -43,7 +44,7 @@ class Classification:
     total_seconds: float
 
 
-@dataclass
+@dataclass(eq=False)
 class _Run:
     """What one video's decoding hands to its voting."""
 
@@ -94,14 +95,16 @@ class Pipeline:
     async def _feed(self, decoding: Decoding, run: _Run) -> None:
         """Put the child's clips into the batcher's queue, a few at a time."""
         try:
+            await run.window.acquire()
             async for message, frames in decoding.messages():
                 if isinstance(message, messages.Opened):
                     run.opened = message
                 elif isinstance(message, messages.Ended):
                     run.ended = message
                 elif frames is not None:
+                    run.pending.put_nowait((message, self._batcher.submit(frames, run)))
+                    # Here, before the next is taken: a video that waits for the network takes no turn at decoding.
                     await run.window.acquire()
-                    run.pending.put_nowait((message, self._batcher.submit(frames)))
         finally:
             run.pending.put_nowait(None)
 

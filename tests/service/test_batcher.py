@@ -65,6 +65,30 @@ def test_what_waits_goes_together_up_to_the_maximum() -> None:
     batcher.close()
 
 
+def test_requests_take_turns() -> None:
+    """Behind five clips of one request, another's first clip goes second, its second fourth."""
+    gate = Gate()
+    order: list[int] = []
+
+    def before(frames: Frames) -> None:
+        gate(frames)
+        order.append(int(frames[0, 0, 0, 0, 0]))
+
+    batcher = batcher_of(BrightnessBackend(max_batch=1, before=before))
+    gate.armed = True
+    futures = [batcher.submit(clip(0), "held")]
+    assert gate.entered.acquire(timeout=10)
+    order.clear()
+    futures += [batcher.submit(clip(1), "long") for _ in range(5)]
+    futures += [batcher.submit(clip(2), "short") for _ in range(2)]
+    gate.opened.set()
+    for future in futures:
+        future.result(10)
+    labels = [shade * 9 // 256 for shade in order]
+    assert labels == [0, 1, 2, 1, 2, 1, 1, 1]
+    batcher.close()
+
+
 def test_the_settings_bound_the_batch() -> None:
     backend = BrightnessBackend(max_batch=8)
     batcher = batcher_of(backend, max_batch=2)

@@ -11,7 +11,8 @@ import pytest
 
 from service import messages
 from service.decode import Video
-from service.decoder import Decoder, Decoding, crash_reason
+from service.decoder import OPEN_PER_WORKER, Decoder, crash_reason
+from service.decoding import Decoding
 from service.errors import (
     DecoderCrashedError,
     FrameTooLargeError,
@@ -183,7 +184,7 @@ def test_a_fork_server_that_dies_is_replaced(video: Path, tmp_path: Path, child_
     with_decoder(body)
 
 
-def test_no_more_children_than_workers(tmp_path: Path, child_processes: Processes) -> None:
+def test_no_more_children_than_places(tmp_path: Path, child_processes: Processes) -> None:
     job = job_of(write_video(tmp_path / "a.mp4", 200, size=(64, 48)))
     most = 0
 
@@ -194,10 +195,51 @@ def test_no_more_children_than_workers(tmp_path: Path, child_processes: Processe
                 most = max(most, len(child_processes()) - 1)
 
     async def body(decoder: Decoder) -> None:
-        await asyncio.gather(*(one(decoder) for _ in range(6)))
+        await asyncio.gather(*(one(decoder) for _ in range(8)))
 
-    with_decoder(body, workers=2)
-    assert most == 2
+    with_decoder(body, workers=1)
+    assert 1 < most <= OPEN_PER_WORKER
+
+
+def test_videos_take_turns(tmp_path: Path) -> None:
+    """With one worker and long videos in progress, a short one is through before any of them has gone far."""
+    long = job_of(write_video(tmp_path / "long.mp4", 32 * 40, size=(64, 48)))
+    short = job_of(write_video(tmp_path / "short.mp4", 64, size=(64, 48)))
+    clips = [0, 0]
+
+    async def one(decoder: Decoder, number: int, started: asyncio.Event) -> None:
+        async with decoder.open(long) as decoding:
+            async for message, _ in decoding.messages():
+                clips[number] += isinstance(message, messages.Clip)
+                started.set()
+
+    async def body(decoder: Decoder) -> None:
+        events = [asyncio.Event() for _ in clips]
+        running = [asyncio.create_task(one(decoder, number, event)) for number, event in enumerate(events)]
+        for event in events:
+            await event.wait()
+        before = list(clips)
+        async with decoder.open(short) as decoding:
+            assert len(await all_of(decoding)) == 4
+        assert all(0 < now - then <= 6 for now, then in zip(clips, before, strict=True)), (before, clips)
+        await asyncio.gather(*running)
+        assert clips == [40, 40]
+
+    with_decoder(body, workers=1)
+
+
+def test_a_video_whose_clips_are_not_taken_holds_up_nobody(tmp_path: Path) -> None:
+    long = job_of(write_video(tmp_path / "long.mp4", 320, size=(64, 48)))
+
+    async def body(decoder: Decoder) -> None:
+        async with decoder.open(long) as idle:
+            stream = idle.messages()
+            await anext(stream)
+            async with decoder.open(long) as decoding:
+                assert len(await all_of(decoding)) == 12
+            assert len([item async for item in stream]) == 11
+
+    with_decoder(body, workers=1)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +261,7 @@ def test_a_child_that_sends_nonsense_is_not_believed(packet: bytes, reason: str)
             theirs.sendall(packet)
             theirs.shutdown(socket.SHUT_WR)
             with pytest.raises(EOFError, match=reason):
-                await all_of(Decoding(job_of(Path("unused")), ours))
+                await all_of(Decoding(job_of(Path("unused")), ours, asyncio.Semaphore(0)))
 
     asyncio.run(body())
 
@@ -236,7 +278,7 @@ def test_a_clip_of_a_wrong_size_is_not_believed() -> None:
         with ours, theirs:
             theirs.sendall(messages.LENGTHS.pack(len(header), 5) + header + b"12345")
             with pytest.raises(EOFError, match="wrong size"):
-                await all_of(Decoding(job_of(Path("unused")), ours))
+                await all_of(Decoding(job_of(Path("unused")), ours, asyncio.Semaphore(0)))
 
     asyncio.run(body())
 

@@ -1,0 +1,139 @@
+"""A server as a process of its own, clients that post videos to it, and what that costs."""
+
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+
+from .timing import percentile
+
+START_SECONDS = 60
+
+
+@dataclass
+class Load:
+    """What a server did under load. Times in seconds, memory in bytes."""
+
+    latencies: list[float] = field(default_factory=list)
+    clips: int = 0
+    seconds: float = 0.0
+    idle: int = 0
+    peak: int = 0
+
+    def figures(self) -> dict[str, float]:
+        """The usual ones."""
+        return {
+            "videos_per_second": round(len(self.latencies) / self.seconds, 2),
+            "clips_per_second": round(self.clips / self.seconds, 1),
+            "p50_ms": round(statistics.median(self.latencies) * 1000),
+            "p95_ms": round(percentile(self.latencies, 0.95) * 1000),
+            "p99_ms": round(percentile(self.latencies, 0.99) * 1000),
+            "idle_mb": round(self.idle / 1e6),
+            "peak_over_idle_mb": round((self.peak - self.idle) / 1e6),
+        }
+
+
+def resident(process: psutil.Process) -> int:
+    """Proportional memory of a process and its children: what they share counts once."""
+    total = 0
+    with suppress(psutil.Error):
+        for each in [process, *process.children(recursive=True)]:
+            with suppress(psutil.Error):
+                total += each.memory_full_info().pss
+    return total
+
+
+@contextmanager
+def watched(process: psutil.Process, load: Load) -> Iterator[None]:
+    """Note the memory before, and its peak within, the block."""
+    load.idle = load.idle or resident(process)
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.2):
+            load.peak = max(load.peak, resident(process))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        watcher.join()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(command: Sequence[str], ready: str = "/health", **environment: str) -> Iterator[tuple[psutil.Process, str]]:
+    """A server, started with its port as the last argument, that answers `ready` with anything below 500; its URL."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    everything = [*command, str(port)]
+    null = subprocess.DEVNULL
+    with subprocess.Popen(everything, env=os.environ | environment, stdout=null, stderr=null) as process:
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while not _answers(url + ready):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"{command[0]} did not start")
+                time.sleep(0.1)
+            yield psutil.Process(process.pid), url
+        finally:
+            process.terminate()
+
+
+def _answers(url: str) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(url).status_code < 500
+    return False
+
+
+def service(model: Path, **environment: str) -> AbstractContextManager[tuple[psutil.Process, str]]:
+    """The server of this project."""
+    command = [str(Path(sys.executable).with_name("r3d-serve")), "--model", str(model), "--port"]
+    return running(command, **environment)
+
+
+def post(session: httpx.Client, url: str, video: bytes) -> int:
+    """Post one video; how many clips were answered. Raises httpx.HTTPStatusError."""
+    answer = session.post(f"{url}/classify", files={"file": video})
+    answer.raise_for_status()
+    return len(answer.json()["clips"])
+
+
+def press(url: str, videos: Sequence[bytes], clients: int, seconds: float, load: Load) -> None:
+    """Post videos from `clients` threads for a while, and add what happened to `load`.
+
+    Raises httpx.HTTPError when one is not answered with 200.
+    """
+    started = time.monotonic()
+
+    def client(number: int) -> None:
+        with httpx.Client(timeout=600) as session:
+            turn = number
+            while time.monotonic() < started + seconds:
+                turn += 1
+                sent = time.monotonic()
+                clips = post(session, url, videos[turn % len(videos)])
+                load.latencies.append(time.monotonic() - sent)
+                load.clips += clips
+
+    with ThreadPoolExecutor(clients) as pool:
+        list(pool.map(client, range(clients)))
+    load.seconds += time.monotonic() - started
