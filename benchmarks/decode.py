@@ -19,10 +19,10 @@ import imageio_ffmpeg
 
 from engine_builder.manifest import Clip
 from service.decoder import Decoder
-from service.messages import Ended
+from service.messages import Job
 from service.settings import available_cpus
 
-from .ceiling import job_of
+from .ceiling import count_clips, job_of
 from .report import finish, parser
 from .timing import in_turn
 
@@ -40,19 +40,24 @@ def encode(video: Path, height: int, folder: Path) -> Path:
     return path
 
 
-async def ours(video: Path, videos: int, threads: int) -> int:
-    """Frames decoded by the service's decoder, which chooses its threads by the number of videos."""
-    decoder = Decoder(max(videos, threads))
+class Ours:
+    """The service's decoder, started once as in the service; it chooses its threads by the number of videos."""
 
-    async def one() -> int:
-        async with decoder.open(job_of(video, Clip())) as decoding:
-            return sum([message.frames async for message, _ in decoding.messages() if isinstance(message, Ended)])
+    def __init__(self, workers: int) -> None:
+        self._loop = asyncio.Runner()
+        self._decoder = Decoder(workers)
+        self._loop.run(self._decoder.start())
 
-    await decoder.start()
-    try:
-        return sum(await asyncio.gather(*(one() for _ in range(videos))))
-    finally:
-        await decoder.close()
+    def decode(self, video: Path, videos: int) -> None:
+        """The same video several times at once."""
+        self._loop.run(self._decode(job_of(video, Clip()), videos))
+
+    async def _decode(self, job: Job, videos: int) -> None:
+        await asyncio.gather(*(count_clips(self._decoder, job) for _ in range(videos)))
+
+    def close(self) -> None:
+        self._loop.run(self._decoder.close())
+        self._loop.close()
 
 
 def opencv(method: str, video: Path, threads: int) -> int:
@@ -77,13 +82,15 @@ def at_once(run: Callable[[Path, int], object], video: Path, videos: int, thread
 
 def measure(video: Path, frames: int, videos: int, threads: int, rounds: int) -> dict[str, float]:
     """Frames/s of each way to decode."""
+    decoder = Ours(max(videos, threads))
     runs: dict[str, Callable[[], object]] = {
-        "r3d": lambda: asyncio.run(ours(video, videos, threads)),
+        "r3d": partial(decoder.decode, video, videos),
         "cv2_read": partial(at_once, partial(opencv, "read"), video, videos, threads),
         "cv2_grab": partial(at_once, partial(opencv, "grab"), video, videos, threads),
         "ffmpeg_null": partial(at_once, null, video, videos, threads),
     }
     seconds = in_turn(runs, rounds)
+    decoder.close()
     return {name: round(frames * videos / statistics.median(measured)) for name, measured in seconds.items()}
 
 
