@@ -1,7 +1,9 @@
 """What decoding and the network cost when each is measured alone, and what that allows at most."""
 
+import asyncio
 import time
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from service.messages import Clip, Job
 from service.settings import Settings, available_cpus
 
 INFERENCES = 20
+DECODE_SECONDS = 5.0
 
 
 def job_of(video: Path, clip: Format) -> Job:
@@ -28,21 +31,19 @@ def job_of(video: Path, clip: Format) -> Job:
 
 @dataclass(frozen=True)
 class Cost:
-    """Core-seconds a clip."""
+    """Seconds a clip, each step alone with all cores."""
 
     decode: float
     network: float
 
     @property
     def clips_per_second(self) -> float:
-        """If they shared all CPUs and nothing else took any."""
-        return available_cpus() / (self.decode + self.network)
+        """If the two shared the cores and nothing else took any."""
+        return 1 / (self.decode + self.network)
 
     def __str__(self) -> str:
-        return (
-            f"{self.clips_per_second:.1f} clips/s: {self.decode * 1000:.0f} ms of a core for decoding a clip, "
-            f"{self.network * 1000:.0f} ms for the network"
-        )
+        alone = f"alone: decoding {1 / self.decode:.1f}, network {1 / self.network:.1f}"
+        return f"{self.clips_per_second:.1f} clips/s ({alone})"
 
 
 async def count_clips(decoder: Decoder, job: Job) -> int:
@@ -51,14 +52,23 @@ async def count_clips(decoder: Decoder, job: Job) -> int:
         return sum([isinstance(message, Clip) async for message, _ in decoding.messages()])
 
 
-async def decode_seconds(manifest: Manifest, videos: list[Path]) -> float:
-    """Seconds a clip of one decoder with one thread, nothing else going on."""
-    decoder = Decoder(1)
+async def decode_seconds(clip: Format, videos: list[Path], seconds: float = DECODE_SECONDS) -> float:
+    """Seconds a clip of the service's decoder, a video a core, nothing else going on."""
+    cpus = available_cpus()
+    decoder = Decoder(cpus)
     await decoder.start()
+    started = time.perf_counter()
+
+    async def worker(number: int) -> int:
+        clips = 0
+        for turn in count(number):
+            clips += await count_clips(decoder, job_of(videos[turn % len(videos)], clip))
+            if time.perf_counter() - started > seconds:
+                break
+        return clips
+
     try:
-        await count_clips(decoder, job_of(videos[0], manifest.clip))
-        started = time.perf_counter()
-        clips = sum([await count_clips(decoder, job_of(video, manifest.clip)) for video in videos])
+        clips = sum(await asyncio.gather(*(worker(number) for number in range(cpus))))
         return (time.perf_counter() - started) / clips
     finally:
         await decoder.close()
@@ -78,8 +88,7 @@ def network_seconds(model: Path, manifest: Manifest) -> float:
     return seconds
 
 
-async def core_seconds(model: Path, videos: list[Path]) -> Cost:
+async def cost_of(model: Path, videos: list[Path]) -> Cost:
     """Both costs, measured one after the other."""
     manifest = Manifest.load(model)
-    decode = await decode_seconds(manifest, videos)
-    return Cost(decode, network_seconds(model, manifest) * available_cpus())
+    return Cost(await decode_seconds(manifest.clip, videos), network_seconds(model, manifest))

@@ -29,11 +29,10 @@ from engine_builder.manifest import Clip, Manifest
 from engine_builder.sample_clips import video_clips
 from engine_builder.wts import write_wts
 from service.backends.onnxruntime import OnnxRuntimeBackend, pick_provider
-from service.decoder import Decoder
-from service.messages import Clip as ClipMessage
-from service.messages import Job
-from service.settings import Settings, available_cpus
+from service.settings import available_cpus
 from tests.recipe import ARCHITECTURES, GOLDEN, draw, shapes_of
+
+from .ceiling import decode_seconds
 
 Frames = npt.NDArray[np.uint8]
 BATCHES = (1, 8, 32)
@@ -124,37 +123,6 @@ def network_rates(directory: Path, provider: str, with_torch: bool) -> dict[str,
     return {name: {batch: round(rate(run, batch), 1) for batch in BATCHES} for name, run in runners.items()}
 
 
-def job_of(video: Path, settings: Settings) -> Job:
-    clip = Clip()
-    return Job(
-        path=str(video), frames=clip.frames, height=clip.height, width=clip.width, resize_height=clip.resize_height,
-        resize_width=clip.resize_width, top=clip.top, left=clip.left, frame_rate=None, max_frames=settings.max_frames,
-        max_frame_pixels=settings.max_frame_pixels, memory_bytes=settings.decode_memory_bytes, seconds=600,
-    )  # fmt: skip
-
-
-async def decode_ceiling(videos: list[Path], workers: int, seconds: float) -> float:
-    """Clips/s of the decode path alone, nothing done with the clips."""
-    decoder, clips, settings = Decoder(workers), 0, Settings()
-    await decoder.start()
-    until = time.monotonic() + seconds
-
-    async def worker(number: int) -> None:
-        nonlocal clips
-        turn = number
-        while time.monotonic() < until:
-            turn += 1
-            async with decoder.open(job_of(videos[turn % len(videos)], settings)) as decoding:
-                async for message, _ in decoding.messages():
-                    clips += isinstance(message, ClipMessage)
-
-    started = time.monotonic()
-    await asyncio.gather(*(worker(number) for number in range(workers)))
-    elapsed = time.monotonic() - started
-    await decoder.close()
-    return clips / elapsed
-
-
 def busy_share(stop: threading.Event, samples: list[int]) -> None:
     """Collect the GPU's own utilisation figure."""
     try:
@@ -229,7 +197,7 @@ def main() -> None:
             directory = build(architecture, Path(name))
             note(f"golden {architecture}", golden(architecture, directory, args.videos, provider))
         directory = Path(name) / "r3d_18"
-        ceiling = asyncio.run(decode_ceiling(args.videos, available_cpus(), args.seconds / 2))
+        ceiling = 1 / asyncio.run(decode_seconds(Clip(), args.videos, args.seconds))
         note("decode alone, clips/s", round(ceiling, 1))
         load = serve_under_load(directory, args.videos, args.seconds, Path(name))
         note("service", load)

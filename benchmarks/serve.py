@@ -2,7 +2,7 @@
 
 Clients post real videos for a while to this project's server and to `benchmarks.reference_server`, in turn: videos/s,
 clips/s, latency, peak memory; and what share of the possible that is: the clips/s if decoding and the network, each as
-fast as when measured alone, shared the CPUs and nothing else took any.
+fast as when measured alone with all cores, shared them and nothing else took any.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from engine_builder.manifest import BUNDLED_WEIGHTS
 from engine_builder.wts import write_wts
 from tests.recipe import draw, shapes_of
 
-from .ceiling import core_seconds
+from .ceiling import cost_of
 from .load import Load, press, running, service, watched
 from .report import finish, parser
 
@@ -54,7 +54,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         weights, model = build(Path(folder), args.full_size)
         for _ in range(ROUNDS):
-            possible = asyncio.run(core_seconds(model, args.videos))
+            possible = asyncio.run(cost_of(model, args.videos))
             clips, seconds = ours.clips, ours.seconds
             with service(model) as (process, url), watched(process, ours):
                 press(url, contents, args.clients, args.seconds, ours)

@@ -4,7 +4,7 @@ from engine_builder.manifest import Manifest
 
 from .backends.protocol import Description
 from .pipeline import Classification, ClipResult
-from .schemas import ClassifyAnswer, ClipAnswer, ModelAnswer, TimingAnswer, Top, VideoAnswer
+from .schemas import ClassifyAnswer, ClipAnswer, ClipLabels, ModelAnswer, TimingAnswer, Top, VideoAnswer
 from .vote import top_indices
 
 
@@ -20,16 +20,17 @@ def model_answer(manifest: Manifest, description: Description) -> ModelAnswer:
     )
 
 
-def clip_answer(result: ClipResult, labels: tuple[str, ...], top_k: int, video_label: int) -> ClipAnswer:
+def clip_labels(result: ClipResult, labels: tuple[str, ...], top_k: int) -> ClipLabels:
     """One clip with its `top_k` best labels."""
     indices = top_indices(result.probabilities, top_k)
     top = [Top(label=labels[i], label_index=i, probability=float(result.probabilities[i])) for i in indices]
-    return ClipAnswer(
-        **result.clip.model_dump(exclude={"kind"}),
-        **top[0].model_dump(),
-        video_label_probability=float(result.probabilities[video_label]),
-        top=top,
-    )
+    return ClipLabels(**result.clip.model_dump(exclude={"kind"}), **top[0].model_dump(), top=top)
+
+
+def clip_answer(result: ClipResult, labels: tuple[str, ...], top_k: int, video_label: int) -> ClipAnswer:
+    """One clip of a video whose label is known."""
+    known = clip_labels(result, labels, top_k)
+    return ClipAnswer(**dict(known), video_label_probability=float(result.probabilities[video_label]))
 
 
 def classify_answer(

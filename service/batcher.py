@@ -19,6 +19,7 @@ from .backends.protocol import (
 )
 from .clip_queue import Batch, ClipQueue, Outcome
 from .errors import BackendLostError, InferenceError, NotReadyError
+from .metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -39,13 +40,15 @@ class Batcher:
         classes: int,
         max_batch: int,
         batch_wait: float = 0.0,
+        metrics: Metrics | None = None,
     ) -> None:
         """`clip_shape`: [T, H, W, 3], to warm up with. `max_batch` bounds the backends' own. `batch_wait`: seconds a
-        clip waits for others while the device is busy."""
+        clip waits for others while the device is busy. `metrics` hears of batches and dropped clips."""
         self._clip_shape = clip_shape
         self._classes = classes
         self._max_batch = max_batch
-        self._queue = ClipQueue(batch_wait)
+        self._metrics = metrics or Metrics()
+        self._queue = ClipQueue(batch_wait, self._metrics.dropped)
         self._lock = threading.Lock()
         self._closing = False
         self._working = len(factories)
@@ -131,6 +134,7 @@ class Batcher:
 
     def _start(self, pipeline: PipelinedBackend | Sequential, running: "deque[Batch]") -> Exception | None:
         batch = running[-1]
+        self._metrics.batch(len(batch.items))
         try:
             batch.ticket = pipeline.start([item.frames for item in batch.items])
         except Exception as error:

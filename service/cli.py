@@ -1,13 +1,14 @@
 """`r3d-serve`: the server."""
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
+from . import logs
 from .app import create_app
+from .errors import StartupError
 from .server import Server, server_config
 from .settings import Settings
 
@@ -33,8 +34,12 @@ def serve(
 ) -> None:
     """Serve a model over HTTP. Settings come from R3D_* environment variables."""
     settings = load_settings(model)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    app = create_app(settings)
+    logs.configure()
+    try:
+        app = create_app(settings)
+    except StartupError as error:
+        typer.echo(f"r3d-serve: {error}", err=True)
+        raise typer.Exit(FAILED) from error
     server = Server(server_config(app, host, port), app.state.runtime)
     server.run()
     if server.failure is not None:

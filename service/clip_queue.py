@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,11 +17,26 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """One clip's probabilities, float32 [classes]; seconds it waited, and its share of the batch's time."""
+    """One clip's probabilities, float32 [classes], when its batch of `batch` clips ran, and since when it waited.
+
+    Times are seconds of `time.monotonic`.
+    """
 
     probabilities: Probabilities
-    queued_seconds: float
-    inference_seconds: float
+    submitted: float
+    started: float
+    finished: float
+    batch: int
+
+    @property
+    def queued_seconds(self) -> float:
+        """Time it waited."""
+        return self.started - self.submitted
+
+    @property
+    def inference_seconds(self) -> float:
+        """Its share of the batch's time."""
+        return (self.finished - self.started) / self.batch
 
 
 @dataclass
@@ -43,9 +58,9 @@ class Batch:
 
     def settle(self, probabilities: Probabilities) -> None:
         """Give every clip its row of [n, classes]."""
-        share = (time.monotonic() - self.started) / len(self.items)
+        now, count = time.monotonic(), len(self.items)
         for item, row in zip(self.items, probabilities, strict=True):
-            item.future.set_result(Outcome(row, self.started - item.submitted, share))
+            item.future.set_result(Outcome(row, item.submitted, self.started, now, count))
 
     def fail(self, error: Exception) -> Exception:
         """Settle every clip with an error a client may see; returns `error`."""
@@ -59,9 +74,11 @@ class Batch:
 class ClipQueue:
     """One clip of each request in turn, for any number of threads on either side."""
 
-    def __init__(self, batch_wait: float) -> None:
-        """`batch_wait`: seconds a clip waits for others while the device is busy."""
+    def __init__(self, batch_wait: float, on_dropped: Callable[[int], None]) -> None:
+        """`batch_wait`: seconds a clip waits for others while the device is busy. `on_dropped` hears how many
+        cancelled clips were passed over."""
         self._batch_wait = batch_wait
+        self._on_dropped = on_dropped
         self._items: RoundRobin[Item] = RoundRobin()
         self._changed = threading.Condition()
         self._closed: str | None = None
@@ -93,6 +110,8 @@ class ClipQueue:
                     return []
                 waiting = [self._items.pop() for _ in range(min(limit, len(self._items)))]
                 batch = [item for item in waiting if item.future.set_running_or_notify_cancel()]
+                if len(batch) < len(waiting):
+                    self._on_dropped(len(waiting) - len(batch))
                 if batch or busy:
                     return batch
 

@@ -25,23 +25,43 @@ WINDOW = 4
 
 @dataclass(frozen=True)
 class ClipResult:
-    """A clip's place in the video and its probabilities, float32 [classes]."""
+    """A clip's place in the video, and what the network made of it."""
 
     clip: messages.Clip
-    probabilities: Probabilities
+    outcome: Outcome
+
+    @property
+    def probabilities(self) -> Probabilities:
+        """float32 [classes]."""
+        return self.outcome.probabilities
 
 
 @dataclass
 class Classification:
-    """Everything known of a video once it is through."""
+    """Everything known of a video once it is through. Times are seconds of `time.monotonic`."""
 
     verdict: Verdict
     clips: list[ClipResult]
     opened: messages.Opened
     ended: messages.Ended
-    queue_seconds: float
-    inference_seconds: float
-    total_seconds: float
+    started: float
+    decoded: float
+    finished: float
+
+    @property
+    def queue_seconds(self) -> float:
+        """Time the clips waited for the network, summed."""
+        return sum(result.outcome.queued_seconds for result in self.clips)
+
+    @property
+    def inference_seconds(self) -> float:
+        """The clips' shares of their batches' time, summed."""
+        return sum(result.outcome.inference_seconds for result in self.clips)
+
+    @property
+    def total_seconds(self) -> float:
+        """From the file to the verdict."""
+        return self.finished - self.started
 
 
 @dataclass(eq=False)
@@ -52,6 +72,7 @@ class _Run:
     pending: "asyncio.Queue[tuple[messages.Clip, Future[Outcome]] | None]" = field(default_factory=asyncio.Queue)
     opened: messages.Opened | None = None
     ended: messages.Ended | None = None
+    decoded: float = 0.0
 
 
 class Pipeline:
@@ -76,12 +97,10 @@ class Pipeline:
         async with self._decoder.open(job) as decoding:
             feeding = asyncio.create_task(self._feed(decoding, run))
             try:
-                tally, clips, queued, inferring = Tally.over(len(self._manifest.labels)), [], 0.0, 0.0
-                async for result, outcome in self._results(run):
+                tally, clips = Tally.over(len(self._manifest.labels)), []
+                async for result in self._results(run):
                     tally.add(result.probabilities)
                     clips.append(result)
-                    queued += outcome.queued_seconds
-                    inferring += outcome.inference_seconds
                     if on_clip is not None:
                         on_clip(result)
                 await feeding
@@ -89,8 +108,8 @@ class Pipeline:
                 await _stop(feeding, run)
         if run.opened is None or run.ended is None or not clips:
             raise VideoTooShortError("no whole clip was decoded")
-        elapsed = time.monotonic() - started
-        return Classification(tally.verdict(), clips, run.opened, run.ended, queued, inferring, elapsed)
+        finished = time.monotonic()
+        return Classification(tally.verdict(), clips, run.opened, run.ended, started, run.decoded, finished)
 
     async def _feed(self, decoding: Decoding, run: _Run) -> None:
         """Put the child's clips into the batcher's queue, a few at a time."""
@@ -100,7 +119,7 @@ class Pipeline:
                 if isinstance(message, messages.Opened):
                     run.opened = message
                 elif isinstance(message, messages.Ended):
-                    run.ended = message
+                    run.ended, run.decoded = message, time.monotonic()
                 elif frames is not None:
                     run.pending.put_nowait((message, self._batcher.submit(frames, run)))
                     # Here, before the next is taken: a video that waits for the network takes no turn at decoding.
@@ -109,12 +128,12 @@ class Pipeline:
             run.pending.put_nowait(None)
 
     @staticmethod
-    async def _results(run: _Run) -> AsyncIterator[tuple[ClipResult, Outcome]]:
+    async def _results(run: _Run) -> AsyncIterator[ClipResult]:
         while (item := await run.pending.get()) is not None:
             clip, future = item
             outcome = await asyncio.wrap_future(future)
             run.window.release()
-            yield ClipResult(clip, outcome.probabilities), outcome
+            yield ClipResult(clip, outcome)
 
     def _job(self, path: Path, frame_rate: float | None) -> messages.Job:
         clip, settings = self._manifest.clip, self._settings

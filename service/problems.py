@@ -1,6 +1,7 @@
 """Errors to `application/problem+json` (RFC 9457)."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from .account import account_of
 from .errors import (
     DeadlineError,
     InferenceError,
@@ -18,6 +20,7 @@ from .errors import (
     QueueFullError,
     ServiceError,
     StorageError,
+    UnauthorizedError,
     UnsupportedMediaError,
     UploadError,
     UploadStalledError,
@@ -35,6 +38,7 @@ TYPE_PREFIX = "urn:r3d:problem:"
 # What `POST /classify` documents, besides 200.
 CLASSIFY_ERRORS = (
     UploadError,
+    UnauthorizedError,
     UploadStalledError,
     UploadTooLargeError,
     UnsupportedMediaError,
@@ -53,16 +57,31 @@ def documented(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
     return {int(error.status): {"description": error.title, "content": content} for error in errors}
 
 
-def problem(
-    request: Request, status: int, slug: str, title: str, detail: str, headers: dict[str, str] | None = None
-) -> Response:
-    """A problem response."""
-    request_id = request_id_of(request)
+def _problem(request: Request, status: int, slug: str, title: str, detail: str) -> Problem:
+    account_of(request).outcome = slug
+    return Problem(
+        type=f"{TYPE_PREFIX}{slug}", title=title, status=status, detail=detail, request_id=request_id_of(request)
+    )
+
+
+def problem_of(request: Request, error: ServiceError) -> Problem:
+    """The problem that an error of ours is, noted in the request's account."""
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.warning("request %s: %s: %s", request_id_of(request), error.slug, error.detail)
+    return _problem(request, int(error.status), error.slug, error.title, error.detail)
+
+
+def _respond(request: Request, body: Problem, headers: Mapping[str, str] | None) -> Response:
     # The rest of a refused body is not read, so the connection cannot be used again.
     unread = request.method == "POST" and not getattr(request.state, "body_read", False)
     closing = {"Connection": "close"} if unread else {}
-    body = Problem(type=f"{TYPE_PREFIX}{slug}", title=title, status=status, detail=detail, request_id=request_id)
-    return JSONResponse(body.model_dump(), status, {HEADER: request_id, **closing, **(headers or {})}, MEDIA_TYPE)
+    all_headers = {HEADER: body.request_id, **closing, **(headers or {})}
+    return JSONResponse(body.model_dump(), body.status, all_headers, MEDIA_TYPE)
+
+
+def service_problem(request: Request, error: ServiceError) -> Response:
+    """The problem response of an error of ours."""
+    return _respond(request, problem_of(request, error), error.headers)
 
 
 def install(app: FastAPI) -> None:
@@ -70,25 +89,20 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ServiceError)
     async def service_error(request: Request, error: ServiceError) -> Response:
-        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            logger.warning("request %s: %s: %s", request_id_of(request), error.slug, error.detail)
-        return problem(request, int(error.status), error.slug, error.title, error.detail, error.headers)
+        return service_problem(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def bad_parameter(request: Request, error: RequestValidationError) -> Response:
         details = [f"{'.'.join(map(str, item['loc'][1:]))}: {item['msg']}" for item in error.errors()]
-        bad = ParameterError("; ".join(details))
-        return problem(request, int(bad.status), bad.slug, bad.title, bad.detail)
+        return service_problem(request, ParameterError("; ".join(details)))
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
         title = HTTPStatus(error.status_code).phrase
         slug = title.lower().replace(" ", "-")
-        headers = dict(error.headers) if error.headers else None
-        return problem(request, error.status_code, slug, title, str(error.detail), headers)
+        return _respond(request, _problem(request, error.status_code, slug, title, str(error.detail)), error.headers)
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         logger.error("request %s: unexpected %r", request_id_of(request), error)
-        failure = ServiceError("an unexpected error; see the server's log")
-        return problem(request, int(failure.status), failure.slug, failure.title, failure.detail)
+        return service_problem(request, ServiceError("an unexpected error; see the server's log"))

@@ -1,23 +1,25 @@
 """The HTTP interface."""
 
-import asyncio
-import time
-from collections.abc import Coroutine
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
-from starlette.requests import ClientDisconnect
+from fastapi import APIRouter, Query, Request, Security
+from fastapi.security import HTTPBearer
 from starlette.responses import JSONResponse, Response
 
-from .answers import classify_answer, model_answer
-from .errors import DeadlineError, NotReadyError, ParameterError
+from .answers import classify_answer, clip_labels, model_answer
+from .classifying import classify_upload
+from .errors import NotReadyError, ParameterError, UnauthorizedError
+from .live_answer import MEDIA_TYPE as NDJSON
+from .live_answer import LiveAnswer, OnClip, wants_live_answer
+from .metrics import CONTENT_TYPE
 from .multipart import FILE_FIELD
+from .pipeline import ClipResult
 from .problems import CLASSIFY_ERRORS, documented
 from .runtime import Runtime, State
-from .schemas import ClassifyAnswer, HealthAnswer, LabelsAnswer, LiveAnswer
-from .upload import receive
+from .schemas import AliveAnswer, ClassifyAnswer, ClipEvent, ErrorEvent, HealthAnswer, LabelsAnswer, ResultEvent
 
-T = TypeVar("T")
+# The key is asked for in `api_key`; this only tells OpenAPI of it.
+Key = Security(HTTPBearer(auto_error=False, description="the service's API key, if it has one"))
 
 router = APIRouter()
 
@@ -36,6 +38,11 @@ UPLOAD_SCHEMA: dict[str, Any] = {
     }
 }
 
+# Of a live answer, each line is one of these.
+EVENTS = {"oneOf": [event.model_json_schema() for event in (ClipEvent, ResultEvent, ErrorEvent)]}
+LIVE: dict[int | str, dict[str, Any]] = {200: {"content": {NDJSON: {"schema": EVENTS}}}}
+METRICS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+
 TopK = Annotated[int, Query(ge=1, description="labels listed a clip, at most as many as there are classes")]
 FrameRate = Annotated[
     float | None, Query(gt=0, le=1000, description="resample to this many frames a second before cutting clips")
@@ -48,49 +55,36 @@ def runtime_of(request: Request) -> Runtime:
     return runtime
 
 
-@router.post("/classify", openapi_extra=UPLOAD_SCHEMA, responses=documented(*CLASSIFY_ERRORS))
-async def classify(request: Request, top_k: TopK = 5, frame_rate: FrameRate = None) -> ClassifyAnswer:
-    """Classify a video: every clip's probabilities, and the label most clips vote for."""
+@router.post(
+    "/classify",
+    response_model=ClassifyAnswer,
+    openapi_extra=UPLOAD_SCHEMA,
+    responses=LIVE | documented(*CLASSIFY_ERRORS),
+    dependencies=[Key],
+)
+async def classify(request: Request, top_k: TopK = 5, frame_rate: FrameRate = None) -> Any:
+    """Classify a video: every clip's probabilities, and the label most clips vote for.
+
+    With `Accept: application/x-ndjson`, a line for each clip as soon as it is known, then one for the result.
+    """
     runtime = runtime_of(request)
-    pipeline = runtime.pipeline
     manifest, description = runtime.manifest, runtime.description
     if top_k > len(manifest.labels) and "top_k" in request.query_params:
         raise ParameterError(f"top_k: the model has {len(manifest.labels)} classes")
-    started = time.monotonic()
-    with runtime.admission.enter():
-        async with receive(request, runtime.spool, runtime.settings) as upload:
-            uploaded = time.monotonic() - started
-            done = await guarded(request, runtime, pipeline.classify(upload.path, frame_rate))
-    return classify_answer(done, manifest, description, top_k, uploaded)
 
+    async def work(on_clip: OnClip | None = None) -> ClassifyAnswer:
+        answered = await classify_upload(request, runtime, frame_rate, on_clip)
+        return classify_answer(answered.done, manifest, description, top_k, answered.upload_seconds)
 
-async def guarded(request: Request, runtime: Runtime, work: Coroutine[Any, Any, T]) -> T:
-    """`work`'s result, unless the client leaves, the deadline passes or the server gives up first.
+    async def live(on_clip: OnClip) -> ResultEvent:
+        return ResultEvent(**dict(await work(on_clip)))
 
-    Raises ClientDisconnect, DeadlineError or NotReadyError then; `work` is cancelled and has ended.
-    """
-    seconds = runtime.settings.request_timeout_seconds
-    task = asyncio.ensure_future(work)
-    gone = asyncio.create_task(_disconnected(request))
-    aborted = asyncio.create_task(runtime.aborted.wait())
-    try:
-        await asyncio.wait({task, gone, aborted}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        if gone.done():
-            raise ClientDisconnect
-        if aborted.done():
-            raise NotReadyError("the server is shutting down")
-        raise DeadlineError(f"not done within {seconds:g} s")
-    finally:
-        for each in (task, gone, aborted):
-            each.cancel()
-        await asyncio.wait({task, gone, aborted})
+    def describe(result: ClipResult) -> ClipEvent:
+        return ClipEvent(**dict(clip_labels(result, manifest.labels, top_k)))
 
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+    if wants_live_answer(request.headers.get("Accept", "")):
+        return LiveAnswer(request, live, describe)
+    return await work()
 
 
 @router.get("/health", responses={503: {"model": HealthAnswer, "description": "Not ready"}})
@@ -105,12 +99,18 @@ async def health(request: Request) -> Response:
 
 
 @router.get("/health/live")
-async def live() -> LiveAnswer:
+async def live() -> AliveAnswer:
     """Whether the process answers at all."""
-    return LiveAnswer()
+    return AliveAnswer()
 
 
-@router.get("/labels", responses=documented(NotReadyError))
+@router.get("/labels", responses=documented(NotReadyError, UnauthorizedError), dependencies=[Key])
 async def labels(request: Request) -> LabelsAnswer:
     """The model's labels."""
     return LabelsAnswer(labels=list(runtime_of(request).manifest.labels))
+
+
+@router.get("/metrics", response_class=Response, responses=METRICS | documented(UnauthorizedError), dependencies=[Key])
+async def metrics(request: Request) -> Response:
+    """Metrics for Prometheus."""
+    return Response(runtime_of(request).metrics.text(), media_type=CONTENT_TYPE)

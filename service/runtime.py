@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from .batcher import Batcher
 from .bundled import bundled_model
 from .decoder import Decoder
 from .errors import NotReadyError, StartupError
+from .metrics import Metrics
 from .pipeline import WINDOW, Pipeline
 from .settings import Settings
 from .spool import Spool, sweep
@@ -45,6 +46,8 @@ class Runtime:
         self.admission = Admission(settings.queue_clips, WINDOW)
         self.aborted = asyncio.Event()
         self.spool = Spool()
+        self.metrics = Metrics()
+        self.metrics.watch(lambda: self.admission.active, lambda: self._batcher.depth if self._batcher else 0)
         self._backend = backend
         self._decoder = Decoder(settings.decode_workers)
         self._batcher: Batcher | None = None
@@ -121,6 +124,7 @@ class Runtime:
             self.on_load_failure(self.reason)
             return
         self._manifest, self._description = manifest, description
+        self.metrics.model.info({"name": manifest.name, "architecture": manifest.architecture, **asdict(description)})
         logger.info(
             "model %s (%s, %d classes) on %s, %s, %s",
             *(manifest.name, manifest.architecture, len(manifest.labels)),
@@ -143,7 +147,8 @@ class Runtime:
         clip = manifest.clip
         shape = (clip.frames, clip.height, clip.width, 3)
         settings = self.settings
-        batcher = Batcher(factories, shape, len(manifest.labels), settings.max_batch, settings.batch_wait_ms / 1000)
+        wait = settings.batch_wait_ms / 1000
+        batcher = Batcher(factories, shape, len(manifest.labels), settings.max_batch, wait, self.metrics)
         self._batcher = batcher
         try:
             found = await asyncio.gather(*map(asyncio.wrap_future, batcher.start()))

@@ -13,7 +13,7 @@ class Top(BaseModel):
     probability: float
 
 
-class ClipAnswer(BaseModel):
+class ClipLabels(BaseModel):
     """One clip. Frames are the video's own, counted from 0; `end_frame` is one past the last."""
 
     index: int
@@ -24,8 +24,13 @@ class ClipAnswer(BaseModel):
     label: str
     label_index: int
     probability: float
-    video_label_probability: float = Field(description="this clip's probability of the video's label")
     top: list[Top] = Field(description="the `top_k` most probable labels, best first")
+
+
+class ClipAnswer(ClipLabels):
+    """One clip of a classified video."""
+
+    video_label_probability: float = Field(description="this clip's probability of the video's label")
 
 
 class VideoAnswer(BaseModel):
@@ -76,6 +81,22 @@ class ClassifyAnswer(BaseModel):
     timing: TimingAnswer
 
 
+class _Event(BaseModel):
+    event: str
+
+
+class ClipEvent(ClipLabels, _Event):
+    """A line of a live answer: a clip, while others are still decoded."""
+
+    event: Literal["clip"] = "clip"
+
+
+class ResultEvent(ClassifyAnswer, _Event):
+    """The last line of a live answer: all of it."""
+
+    event: Literal["result"] = "result"
+
+
 class HealthAnswer(BaseModel):
     """Whether requests are taken, and by what they are answered."""
 
@@ -85,7 +106,7 @@ class HealthAnswer(BaseModel):
     backend_reason: str | None = Field(default=None, description="why this backend, and why not a better one")
 
 
-class LiveAnswer(BaseModel):
+class AliveAnswer(BaseModel):
     """The process answers."""
 
     status: Literal["alive"] = "alive"
@@ -105,3 +126,9 @@ class Problem(BaseModel):
     status: int
     detail: str
     request_id: str = Field(description="as in the `X-Request-ID` header, and in the server's log")
+
+
+class ErrorEvent(Problem, _Event):
+    """The last line of a live answer that failed after its first clip."""
+
+    event: Literal["error"] = "error"

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -53,4 +53,8 @@ class Settings(BaseSettings):
     ] = 5.0
     request_timeout_seconds: Annotated[float, Field(gt=0, description="deadline of a request")] = 600.0
     drain_seconds: Annotated[float, Field(ge=0, description="time running requests get after SIGTERM")] = 30.0
+    api_key: Annotated[
+        SecretStr | None, Field(min_length=8, description="bearer token asked for on everything but health")
+    ] = None
+    tracing: Annotated[bool, Field(description="send OpenTelemetry traces (`OTEL_...` say where to)")] = False
     upload_timeout_seconds: Annotated[float, Field(gt=0, description="longest pause within an upload")] = 60.0

@@ -33,6 +33,7 @@ SERVICE = (
     "backends.engines",
     "backends.onnxruntime",
     "backends.choose",
+    "metrics",
     "fair",
     "clip_queue",
     "batcher",
@@ -46,11 +47,19 @@ SERVICE = (
     "answers",
     "multipart",
     "upload",
+    "account",
     "request_id",
     "problems",
+    "api_key",
+    "classifying",
+    "live_answer",
     "routes",
+    "request_log",
+    "page",
+    "tracing",
     "app",
     "server",
+    "logs",
     "cli",
     "classify_cli",
 )
@@ -77,6 +86,7 @@ BUILDER = (
     "camera_motion.degrade",
     "camera_motion.render",
     "camera_motion.train",
+    "camera_motion.samples",
 )
 
 
