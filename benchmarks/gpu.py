@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,16 +28,20 @@ from engine_builder.build import BuildOptions, build_model
 from engine_builder.manifest import Clip, Manifest
 from engine_builder.sample_clips import video_clips
 from engine_builder.wts import write_wts
+from service.backends.choose import choose
 from service.backends.onnxruntime import OnnxRuntimeBackend, pick_provider
-from service.settings import available_cpus
+from service.batcher import Batcher
+from service.settings import Settings, available_cpus
 from tests.recipe import ARCHITECTURES, GOLDEN, draw, shapes_of
 
 from .ceiling import decode_seconds
+from .timing import in_turn, median_ratio
 
 Frames = npt.NDArray[np.uint8]
 BATCHES = (1, 8, 32)
 ROUNDS = 30
 CLIENTS = 48
+PREDECODED = 1280  # clips a round
 
 
 def build(architecture: str, folder: Path) -> Path:
@@ -110,6 +114,35 @@ def bare_onnxruntime(model: Path, provider: str) -> Callable[[Frames], object]:
 
     session = onnxruntime.InferenceSession(model, providers=[(provider, {"prefer_nhwc": "1"})])
     return lambda frames: session.run(None, {"frames": frames})[0]
+
+
+def predecoded(directory: Path, provider: str) -> dict[str, float]:
+    """Clips/s of pre-decoded clips through the batcher and its backend, and of the bare runtime, in turn."""
+    manifest, batch = Manifest.load(directory), BATCHES[-1]
+    clip = manifest.clip
+    shape = (clip.frames, clip.height, clip.width, 3)
+    clips = np.random.default_rng(0).integers(0, 256, (batch, *shape), np.uint8)
+    factories = choose(Settings(model=directory, backend="onnxruntime"), directory, manifest).factories
+    batcher = Batcher(factories[:1], shape, len(manifest.labels), batch, Settings().batch_wait_ms / 1000)
+    batcher.start()[0].result()
+    bare = bare_onnxruntime(directory / manifest.onnx["fp16"].file, provider)
+
+    def ours() -> None:
+        waiting = deque(batcher.submit(clips[index % batch], index % 16) for index in range(4 * batch))
+        for index in range(PREDECODED - len(waiting)):
+            waiting.popleft().result()
+            waiting.append(batcher.submit(clips[index % batch], index % 16))
+        for future in waiting:
+            future.result()
+
+    def theirs() -> None:
+        for _ in range(PREDECODED // batch):
+            bare(clips)
+
+    seconds = in_turn({"ours": ours, "bare": theirs}, 5)
+    batcher.close()
+    rates = {name: round(PREDECODED / float(np.median(measured)), 1) for name, measured in seconds.items()}
+    return {**rates, "ratio": round(median_ratio(seconds["ours"], seconds["bare"]), 3)}
 
 
 def network_rates(directory: Path, provider: str, with_torch: bool) -> dict[str, dict[int, float]]:
@@ -202,6 +235,7 @@ def main() -> None:
         load = serve_under_load(directory, args.videos, args.seconds, Path(name))
         note("service", load)
         note("share of the decode ceiling", round(float(str(load["clips_per_second"])) / ceiling, 3))
+        note("pre-decoded clips/s", predecoded(directory, provider))
         note("network, clips/s by batch", network_rates(directory, provider, args.torch))
 
 

@@ -28,6 +28,7 @@ SERVICE = (
     "decoding",
     "decoder",
     "backends.protocol",
+    "backends.staged",
     "backends.openvino",
     "backends.tensorrt",
     "backends.engines",

@@ -12,6 +12,7 @@ from ..errors import StartupError
 from ..settings import Settings
 from .engines import UsableEngine, find_engine
 from .protocol import Backend, BackendFactory
+from .staged import Staged
 
 
 @dataclass(frozen=True)
@@ -93,5 +94,10 @@ def _onnxruntime(directory: Path, manifest: Manifest, settings: Settings) -> lis
     def make(device: int) -> Backend:
         return OnnxRuntimeBackend(model, precision, provider, device, settings.cpu_threads)
 
-    devices = (0,) if provider == CPU else settings.devices
-    return [partial(make, device) for device in devices]
+    def make_staged(device: int) -> Backend:
+        clip = manifest.clip
+        return Staged(make(device), (clip.frames, clip.height, clip.width, 3))
+
+    if provider == CPU:
+        return [partial(make, 0)]
+    return [partial(make_staged, device) for device in settings.devices]

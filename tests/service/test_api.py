@@ -148,9 +148,23 @@ def test_unknown_paths_and_methods(server: LiveServer) -> None:
 def test_docs_and_openapi(server: LiveServer) -> None:
     assert server.client.get("/docs").status_code == 200
     paths = server.client.get("/openapi.json").json()["paths"]
-    assert set(paths) == {"/classify", "/health", "/health/live", "/labels"}
+    assert set(paths) == {"/classify", "/health", "/health/live", "/labels", "/metrics"}
     classify = paths["/classify"]["post"]
-    assert set(classify["responses"]) == {"200", "400", "408", "413", "415", "422", "429", "500", "503", "504", "507"}
+    assert set(classify["responses"]) == {
+        "200",
+        "400",
+        "401",
+        "408",
+        "413",
+        "415",
+        "422",
+        "429",
+        "500",
+        "503",
+        "504",
+        "507",
+    }
+    assert set(classify["responses"]["200"]["content"]) == {"application/json", "application/x-ndjson"}
     assert "multipart/form-data" in classify["requestBody"]["content"]
     assert {parameter["name"] for parameter in classify["parameters"]} == {"top_k", "frame_rate"}
 

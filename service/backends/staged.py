@@ -1,0 +1,55 @@
+"""Any backend whose `infer` leaves the processor free: the next batch is put together while one is computed."""
+
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from .protocol import Backend, Description, Frames, Probabilities
+
+
+@dataclass(frozen=True)
+class _Ticket:
+    buffer: Frames
+    probabilities: "Future[Probabilities]"
+
+
+class Staged:
+    """A pipelined backend over a plain one, which it owns and runs in a thread of its own."""
+
+    depth = 2
+
+    def __init__(self, backend: Backend, clip_shape: tuple[int, ...]) -> None:
+        """`clip_shape`: [T, H, W, 3]."""
+        self.description: Description = backend.description
+        self.max_batch = backend.max_batch
+        self._backend = backend
+        # Used again and again: fresh memory of this size costs more than the copy.
+        shape = (self.max_batch, *clip_shape)
+        self._free = deque(np.empty(shape, np.uint8) for _ in range(self.depth))
+        self._thread = ThreadPoolExecutor(1, "infer-staged")
+
+    def start(self, clips: Sequence[Frames]) -> _Ticket:
+        """See `PipelinedBackend.start`."""
+        buffer = self._free.popleft()
+        for place, clip in zip(buffer, clips, strict=False):
+            place[...] = clip
+        return _Ticket(buffer, self._thread.submit(self._backend.infer, buffer[: len(clips)]))
+
+    def finish(self, ticket: _Ticket) -> Probabilities:
+        """See `PipelinedBackend.finish`."""
+        try:
+            return ticket.probabilities.result()
+        finally:
+            self._free.append(ticket.buffer)
+
+    def infer(self, frames: Frames) -> Probabilities:
+        """See `Backend.infer`."""
+        return self.finish(self.start(list(frames)))
+
+    def close(self) -> None:
+        """Wait for what runs, then close the backend."""
+        self._thread.shutdown()
+        self._backend.close()
