@@ -15,12 +15,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import numpy.typing as npt
 
@@ -35,6 +34,7 @@ from service.settings import Settings, available_cpus
 from tests.recipe import ARCHITECTURES, GOLDEN, draw, shapes_of
 
 from .ceiling import decode_seconds
+from .load import Load, SteadyRate, press
 from .timing import in_turn, median_ratio
 
 Frames = npt.NDArray[np.uint8]
@@ -176,33 +176,18 @@ def serve_under_load(directory: Path, videos: list[Path], seconds: float, folder
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         url = server.stdout.readline().strip()
-        contents = [video.read_bytes() for video in videos]
-        clips, stop, samples = Counter[int](), threading.Event(), list[int]()
-        until = time.monotonic() + seconds
-
-        def client(number: int) -> None:
-            with httpx.Client(base_url=url, timeout=120) as session:
-                turn = number
-                while time.monotonic() < until:
-                    turn += 1
-                    answer = session.post("/classify", files={"file": contents[turn % len(contents)]})
-                    answer.raise_for_status()
-                    clips[number] += len(answer.json()["clips"])
-
-        threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
+        stop, samples, load = threading.Event(), list[int](), Load()
         watcher = threading.Thread(target=busy_share, args=(stop, samples))
-        started = time.monotonic()
-        for thread in [watcher, *threads]:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        elapsed = time.monotonic() - started
+        watcher.start()
+        steady = SteadyRate(url, seconds)
+        press(url, [video.read_bytes() for video in videos], CLIENTS, seconds, load)
         stop.set()
         watcher.join()
         server.send_signal(signal.SIGTERM)
         server.wait(60)
     return {
-        "clips_per_second": round(clips.total() / elapsed, 1),
+        "clips_per_second": round(steady.result(), 1),
+        "p95_ms": load.figures()["p95_ms"],
         "batch_sizes": json.loads(report.read_text()),
         "gpu_busy_percent": round(float(np.mean(samples)), 1) if samples else None,
     }

@@ -19,6 +19,8 @@ import psutil
 from .timing import percentile
 
 START_SECONDS = 60
+BOUNDARY = "a-boundary-that-no-video-holds"
+FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 
 
 @dataclass
@@ -110,11 +112,42 @@ def service(model: Path, **environment: str) -> AbstractContextManager[tuple[psu
     return running(command, **environment)
 
 
-def post(session: httpx.Client, url: str, video: bytes) -> int:
-    """Post one video; how many clips were answered. Raises httpx.HTTPStatusError."""
-    answer = session.post(f"{url}/classify", files={"file": video})
+def form(video: bytes) -> bytes:
+    """A video as a form's body, made once: the clients run beside the server and should cost little."""
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="video"\r\n\r\n'
+    return head.encode() + video + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def post(session: httpx.Client, url: str, body: bytes) -> int:
+    """Post a form; how many clips were answered. Raises httpx.HTTPStatusError."""
+    answer = session.post(f"{url}/classify", content=body, headers=FORM)
     answer.raise_for_status()
     return len(answer.json()["clips"])
+
+
+class SteadyRate:
+    """Clips/s by the service's own count, from a quarter of a load's time to its end: no start, no tail."""
+
+    def __init__(self, url: str, seconds: float) -> None:
+        self._url = url
+        self._thread = threading.Thread(target=self._measure, args=(seconds,))
+        self._thread.start()
+        self._rate = 0.0
+
+    def _measure(self, seconds: float) -> None:
+        time.sleep(seconds / 4)
+        clips, started = self._clips(), time.monotonic()
+        time.sleep(seconds * 3 / 4)
+        self._rate = (self._clips() - clips) / (time.monotonic() - started)
+
+    def _clips(self) -> float:
+        lines = httpx.get(f"{self._url}/metrics").text.splitlines()
+        return float(next(line for line in lines if line.startswith("r3d_clips_classified_total")).split()[1])
+
+    def result(self) -> float:
+        """Wait for it."""
+        self._thread.join()
+        return self._rate
 
 
 def press(url: str, videos: Sequence[bytes], clients: int, seconds: float, load: Load) -> None:
@@ -123,6 +156,7 @@ def press(url: str, videos: Sequence[bytes], clients: int, seconds: float, load:
     Raises httpx.HTTPError when one is not answered with 200.
     """
     started = time.monotonic()
+    bodies = [form(video) for video in videos]
 
     def client(number: int) -> None:
         with httpx.Client(timeout=600) as session:
@@ -130,7 +164,7 @@ def press(url: str, videos: Sequence[bytes], clients: int, seconds: float, load:
             while time.monotonic() < started + seconds:
                 turn += 1
                 sent = time.monotonic()
-                clips = post(session, url, videos[turn % len(videos)])
+                clips = post(session, url, bodies[turn % len(bodies)])
                 load.latencies.append(time.monotonic() - sent)
                 load.clips += clips
 

@@ -21,7 +21,7 @@ from service.settings import available_cpus
 
 from .ceiling import count_clips, job_of, network_seconds
 from .decode import encode, ffmpeg
-from .load import Load, post, press, service, watched
+from .load import Load, form, post, press, service, watched
 from .report import Row, parser, save, show
 from .serve import build
 from .timing import percentile
@@ -117,11 +117,11 @@ def one_run(model: Path, video: Path) -> Iterator[Row]:
     """Medians, in turn, of the service's answer and of each step alone with all cores."""
     manifest = Manifest.load(model)
     with service(model) as (_, url), httpx.Client(timeout=600) as session:
-        content = video.read_bytes()
-        post(session, url, content)
+        body = form(video.read_bytes())
+        post(session, url, body)
         for number in range(ROUNDS):
             started = time.monotonic()
-            clips = post(session, url, content)
+            clips = post(session, url, body)
             answered = time.monotonic() - started
             decode = asyncio.run(decode_with_all_cores(manifest, video))
             network = clips * network_seconds(model, manifest)

@@ -20,7 +20,7 @@ from engine_builder.wts import write_wts
 from tests.recipe import draw, shapes_of
 
 from .ceiling import cost_of
-from .load import Load, press, running, service, watched
+from .load import Load, SteadyRate, press, running, service, watched
 from .report import finish, parser
 
 ROUNDS = 3
@@ -55,10 +55,10 @@ def main() -> None:
         weights, model = build(Path(folder), args.full_size)
         for _ in range(ROUNDS):
             possible = asyncio.run(cost_of(model, args.videos))
-            clips, seconds = ours.clips, ours.seconds
             with service(model) as (process, url), watched(process, ours):
+                steady = SteadyRate(url, args.seconds)
                 press(url, contents, args.clients, args.seconds, ours)
-            shares.append((ours.clips - clips) / (ours.seconds - seconds) / possible.clips_per_second)
+                shares.append(steady.result() / possible.clips_per_second)
             print(f"possible {possible}; reached {shares[-1]:.3f}", flush=True)
             if args.reference:
                 with reference(weights) as (process, url), watched(process, theirs):

@@ -70,12 +70,12 @@ class Batcher:
         """Clips that wait."""
         return len(self._queue)
 
-    def submit(self, frames: Frames, request: Hashable = None) -> "Future[Outcome]":
+    def submit(self, frames: Frames, request: Hashable = None, first: bool = False) -> "Future[Outcome]":
         """Queue one clip, uint8 [T, H, W, 3]; `request` shares the device fairly with other requests.
 
-        Cancel the future to drop the clip. Raises NotReadyError when closed.
+        A request's `first` clip goes ahead of later clips of others. Cancel the future to drop the clip. Raises NotReadyError when closed.
         """
-        return self._queue.put(frames, request)
+        return self._queue.put(frames, request, first)
 
     def close(self) -> None:
         """Stop after the batches in progress; clips still queued fail with NotReadyError."""

@@ -86,13 +86,13 @@ class ClipQueue:
     def __len__(self) -> int:
         return len(self._items)
 
-    def put(self, frames: Frames, request: Hashable) -> "Future[Outcome]":
-        """Add one clip, uint8 [T, H, W, 3], of a request. Raises NotReadyError when closed."""
+    def put(self, frames: Frames, request: Hashable, first: bool) -> "Future[Outcome]":
+        """Add one clip, uint8 [T, H, W, 3], of a request, perhaps its first. Raises NotReadyError when closed."""
         item = Item(frames)
         with self._changed:
             if self._closed is not None:
                 raise NotReadyError(self._closed)
-            self._items.add(request, item)
+            self._items.add(request, item, ahead=first)
             self._changed.notify()
         return item.future
 

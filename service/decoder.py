@@ -61,13 +61,14 @@ class Decoder:
         if self._link is not None:
             await self._link.close()
 
-    def _with_threads(self, job: Job) -> Job:
+    def _threads(self) -> int:
         """A lone video gets the idle CPUs; among several, a thread each wastes the least."""
-        return job.model_copy(update={"threads": max(1, min(MAX_THREADS, self._workers // (self._open + 1)))})
+        return max(1, min(MAX_THREADS, self._workers // (self._open + 1)))
 
     @asynccontextmanager
-    async def open(self, job: Job) -> AsyncIterator[Decoding]:
-        """Decode in a child of its own, which is gone when the block is left.
+    async def open(self, job: Job, spare_cpus: bool = True) -> AsyncIterator[Decoding]:
+        """Decode in a child of its own, which is gone when the block is left. `spare_cpus`: nothing else wants the
+        CPUs that other videos leave, so it may use several threads, each of which makes a frame dearer.
 
         Raises DecoderCrashedError when the child dies, and whatever the video's fault is.
         """
@@ -77,7 +78,8 @@ class Decoder:
             ours.setblocking(False)
             with ours:
                 with theirs:
-                    link, number, status = await self._fork(job, theirs)
+                    threads = self._threads() if spare_cpus else 1
+                    link, number, status = await self._fork(job.model_copy(update={"threads": threads}), theirs)
                 decoding = Decoding(job, ours, self._turns)
                 self._open += 1
                 try:
@@ -99,7 +101,7 @@ class Decoder:
         try:
             if self._link is None:
                 raise NotReadyError("the decoder is not running")
-            return self._link, *self._link.fork(self._with_threads(job), connection)
+            return self._link, *self._link.fork(job, connection)
         except BaseException:
             self._turns.release()
             raise

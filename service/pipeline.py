@@ -14,7 +14,7 @@ from . import messages
 from .batcher import Batcher
 from .clip_queue import Outcome
 from .decoder import Decoder
-from .decoding import Decoding
+from .decoding import Decoding, Frames
 from .errors import VideoTooShortError
 from .settings import Settings
 from .vote import Probabilities, Tally, Verdict
@@ -83,6 +83,7 @@ class Pipeline:
         self._manifest = manifest
         self._decoder = decoder
         self._batcher = batcher
+        self._network_bound = False
 
     async def classify(
         self, path: Path, frame_rate: float | None = None, on_clip: Callable[[ClipResult], None] | None = None
@@ -94,7 +95,7 @@ class Pipeline:
         started = time.monotonic()
         run = _Run()
         job = self._job(path, frame_rate)
-        async with self._decoder.open(job) as decoding:
+        async with self._decoder.open(job, spare_cpus=not self._network_bound) as decoding:
             feeding = asyncio.create_task(self._feed(decoding, run))
             try:
                 tally, clips = Tally.over(len(self._manifest.labels)), []
@@ -109,7 +110,9 @@ class Pipeline:
         if run.opened is None or run.ended is None or not clips:
             raise VideoTooShortError("no whole clip was decoded")
         finished = time.monotonic()
-        return Classification(tally.verdict(), clips, run.opened, run.ended, started, run.decoded, finished)
+        done = Classification(tally.verdict(), clips, run.opened, run.ended, started, run.decoded, finished)
+        self._network_bound = done.inference_seconds > done.ended.busy_seconds
+        return done
 
     async def _feed(self, decoding: Decoding, run: _Run) -> None:
         """Put the child's clips into the batcher's queue, a few at a time."""
@@ -121,11 +124,14 @@ class Pipeline:
                 elif isinstance(message, messages.Ended):
                     run.ended, run.decoded = message, time.monotonic()
                 elif frames is not None:
-                    run.pending.put_nowait((message, self._batcher.submit(frames, run)))
+                    run.pending.put_nowait((message, self._submit(message, frames, run)))
                     # Here, before the next is taken: a video that waits for the network takes no turn at decoding.
                     await run.window.acquire()
         finally:
             run.pending.put_nowait(None)
+
+    def _submit(self, clip: messages.Clip, frames: Frames, run: _Run) -> "Future[Outcome]":
+        return self._batcher.submit(frames, run, first=clip.index == 0)
 
     @staticmethod
     async def _results(run: _Run) -> AsyncIterator[ClipResult]:
