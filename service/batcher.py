@@ -73,7 +73,8 @@ class Batcher:
     def submit(self, frames: Frames, request: Hashable = None, first: bool = False) -> "Future[Outcome]":
         """Queue one clip, uint8 [T, H, W, 3]; `request` shares the device fairly with other requests.
 
-        A request's `first` clip goes ahead of later clips of others. Cancel the future to drop the clip. Raises NotReadyError when closed.
+        A request's `first` clip goes ahead of later clips of others. Cancel the future to drop the clip. Raises
+        NotReadyError when closed.
         """
         return self._queue.put(frames, request, first)
 
