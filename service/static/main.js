@@ -46,7 +46,9 @@ function reset(file) {
   for (const id of ["problem", "choose", "more", "again", "unplayable"]) $(id).hidden = true;
   for (const id of ["work", "progress", "cancel", "player"]) $(id).hidden = false;
   URL.revokeObjectURL(player.src);
-  player.src = URL.createObjectURL(file);
+  player.removeAttribute("src");
+  // An empty file is for the service to refuse; a player complains of it in the console.
+  if (file.size) player.src = URL.createObjectURL(file);
 }
 
 function stage(text, share) {
@@ -56,6 +58,7 @@ function stage(text, share) {
 }
 
 function taken(clip) {
+  colours.give(clip.label);
   timeline.add(clip);
   countVote(clip.label);
   const known = Number.isFinite(player.duration) ? Math.min(1, clip.end_seconds / player.duration) : undefined;

@@ -44,7 +44,7 @@ export class Timeline {
     option.setAttribute("aria-selected", "false");
     option.setAttribute("aria-label", describe(clip));
     option.title = describe(clip);
-    bar.style.height = `${Math.max(4, clip.probability * 100)}%`;
+    bar.style.height = `${Math.max(4, clip.probability * 90)}%`;
     bar.style.background = this.colours.of(clip.label);
     option.append(bar);
     this.#clips.push(clip);
