@@ -24,12 +24,12 @@ class ApiKeyMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        request = Request(scope) if scope["type"] == "http" else None
+        request = Request(scope, receive) if scope["type"] == "http" else None
         if request is None or request.url.path in OPEN or self._is_key(request.headers.get("Authorization", "")):
             await self._app(scope, receive, send)
             return
         error = UnauthorizedError("send the API key as `Authorization: Bearer KEY`", CHALLENGE)
-        await service_problem(request, error)(scope, receive, send)
+        await (await service_problem(request, error))(scope, receive, send)
 
     def _is_key(self, header: str) -> bool:
         scheme, _, value = header.partition(" ")

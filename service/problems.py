@@ -27,6 +27,7 @@ from .errors import (
     UploadTooLargeError,
     VideoError,
 )
+from .refused_body import read_past
 from .request_id import HEADER, request_id_of
 from .schemas import Problem
 
@@ -34,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:r3d:problem:"
+# More of such a body would be as slow, or as long.
+UNREADABLE = (HTTPStatus.REQUEST_TIMEOUT, 413)
 
 # What `POST /classify` documents, besides 200.
 CLASSIFY_ERRORS = (
@@ -71,17 +74,19 @@ def problem_of(request: Request, error: ServiceError) -> Problem:
     return _problem(request, int(error.status), error.slug, error.title, error.detail)
 
 
-def _respond(request: Request, body: Problem, headers: Mapping[str, str] | None) -> Response:
-    # The rest of a refused body is not read, so the connection cannot be used again.
+async def _respond(request: Request, body: Problem, headers: Mapping[str, str] | None) -> Response:
+    if body.status not in UNREADABLE:
+        await read_past(request)
+    # What is left of the body now is not read, so the connection cannot be used again.
     unread = request.method == "POST" and not getattr(request.state, "body_read", False)
     closing = {"Connection": "close"} if unread else {}
     all_headers = {HEADER: body.request_id, **closing, **(headers or {})}
     return JSONResponse(body.model_dump(), body.status, all_headers, MEDIA_TYPE)
 
 
-def service_problem(request: Request, error: ServiceError) -> Response:
+async def service_problem(request: Request, error: ServiceError) -> Response:
     """The problem response of an error of ours."""
-    return _respond(request, problem_of(request, error), error.headers)
+    return await _respond(request, problem_of(request, error), error.headers)
 
 
 def install(app: FastAPI) -> None:
@@ -89,20 +94,22 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ServiceError)
     async def service_error(request: Request, error: ServiceError) -> Response:
-        return service_problem(request, error)
+        return await service_problem(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def bad_parameter(request: Request, error: RequestValidationError) -> Response:
         details = [f"{'.'.join(map(str, item['loc'][1:]))}: {item['msg']}" for item in error.errors()]
-        return service_problem(request, ParameterError("; ".join(details)))
+        return await service_problem(request, ParameterError("; ".join(details)))
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
         title = HTTPStatus(error.status_code).phrase
         slug = title.lower().replace(" ", "-")
-        return _respond(request, _problem(request, error.status_code, slug, title, str(error.detail)), error.headers)
+        return await _respond(
+            request, _problem(request, error.status_code, slug, title, str(error.detail)), error.headers
+        )
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         logger.error("request %s: unexpected %r", request_id_of(request), error)
-        return service_problem(request, ServiceError("an unexpected error; see the server's log"))
+        return await service_problem(request, ServiceError("an unexpected error; see the server's log"))

@@ -66,7 +66,6 @@ async def _receive_into(path: Path, request: Request, settings: Settings) -> Upl
             size = await _copy(request, stream, settings)
     except OSError as error:
         raise _storage_error(error) from error
-    request.state.body_read = True
     if not size:
         raise VideoError("the file is empty")
     return Upload(path, size)
@@ -96,6 +95,7 @@ async def _chunks(request: Request, patience: float) -> AsyncIterator[bytes]:
             async with asyncio.timeout(patience):
                 chunk = await anext(chunks)
         except StopAsyncIteration:
+            request.state.body_read = True
             return
         except TimeoutError:
             raise UploadStalledError(f"nothing arrived for {patience:g} s") from None

@@ -50,6 +50,7 @@ SERVICE = (
     "upload",
     "account",
     "request_id",
+    "refused_body",
     "problems",
     "api_key",
     "classifying",
@@ -62,6 +63,9 @@ SERVICE = (
     "server",
     "logs",
     "cli",
+    "classifiers",
+    "archive",
+    "pace",
     "classify_cli",
 )
 BUILDER = (

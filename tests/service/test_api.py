@@ -256,7 +256,7 @@ def test_the_queue_is_bounded(model_directory: Path, video: Path) -> None:
         assert entered.wait(20)
         refused = live.post(video.read_bytes())
         problem(refused, 429, "queue-full")
-        assert refused.headers["connection"] == "close", "the body is not read"
+        assert "connection" not in refused.headers, "the body was read past"
         assert int(refused.headers["retry-after"]) >= 1
         go.set()
         first.join(20)
