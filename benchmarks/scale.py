@@ -36,7 +36,7 @@ LIMITS = {"R3D_MAX_UPLOAD_BYTES": str(4 << 30), "R3D_REQUEST_TIMEOUT_SECONDS": "
 
 def repeated(video: Path, times: int, folder: Path) -> Path:
     """The video `times` times in a row, nothing encoded again."""
-    path = folder / f"{times}.mp4"
+    path = folder / f"{times}-times.mp4"
     ffmpeg("-stream_loop", str(times - 1), "-i", str(video), "-an", "-c", "copy", str(path))
     return path
 
