@@ -60,6 +60,8 @@ SERVICE = (
     "page",
     "tracing",
     "app",
+    "ray_serve",
+    "ray_proxy",
     "server",
     "logs",
     "cli",

@@ -1,0 +1,125 @@
+"""The service on a real, local Ray: replicas, one of them killed, and an archive."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from service.page import STATIC
+from service.schemas import ClassifyAnswer
+
+pytest.importorskip("ray")
+
+SAMPLE = STATIC / "samples" / "zoom.mp4"
+PORT = 18765
+URL = f"http://127.0.0.1:{PORT}"
+ENVIRONMENT = {
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "service.ray_proxy:middlewares",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DISABLE_IMPORT_WARNING": "1",
+}
+
+
+def replicas() -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if "ServeReplica:" in " ".join(process.info["cmdline"] or ()):
+            found.append(process)
+    return found
+
+
+@pytest.fixture(scope="module")
+def cluster(model_directory: Path) -> Iterator[str]:
+    """Ray with four CPUs, and `serve run` with two replicas of one CPU each."""
+    environment = os.environ | ENVIRONMENT | {"R3D_MODEL": str(model_directory)}
+    ray, serve = (str(Path(sys.executable).with_name(name)) for name in ("ray", "serve"))
+    start = [ray, "start", "--head", "--num-cpus=4", "--include-dashboard=false", "--disable-usage-stats"]
+    subprocess.run(start, env=environment, check=True, capture_output=True, timeout=60)
+    http = [serve, "start", "--http-port", str(PORT)]
+    subprocess.run(http, env=environment, check=True, capture_output=True, timeout=60)
+    arguments = ["min_replicas=2", "max_replicas=2", "num_cpus=1"]
+    command = [serve, "run", "--address", "auto", "service.ray_serve:app", *arguments]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_for(lambda: len(replicas()) == 2 and answers())
+            yield URL
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+            subprocess.run([ray, "stop", "--force"], env=environment, check=False, capture_output=True, timeout=60)
+
+
+def answers() -> bool:
+    try:
+        return httpx.get(f"{URL}/health").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def wait_for(condition: object, seconds: float = 60) -> None:
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.2)
+
+
+def test_a_video_is_classified(cluster: str) -> None:
+    answer = httpx.post(f"{cluster}/classify", files={"file": SAMPLE.read_bytes()}, timeout=60)
+    assert answer.status_code == 200
+    assert ClassifyAnswer.model_validate_json(answer.content).label == "zoom in"
+
+
+def test_live_results_and_errors_pass_through(cluster: str) -> None:
+    headers = {"Accept": "application/x-ndjson"}
+    with httpx.stream("POST", f"{cluster}/classify", files={"file": SAMPLE.read_bytes()}, headers=headers) as answer:
+        events = [json.loads(line)["event"] for line in answer.iter_lines()]
+    assert events == ["clip"] * 8 + ["result"]
+    refused = httpx.post(f"{cluster}/classify", files={"file": b"text"})
+    assert (refused.status_code, refused.json()["type"]) == (415, "urn:r3d:problem:unsupported-media")
+
+
+def test_replicas_share_the_load_and_one_may_die(cluster: str) -> None:
+    content = SAMPLE.read_bytes()
+    outcomes: Counter[str] = Counter()
+    stop = threading.Event()
+
+    def client() -> None:
+        with httpx.Client(timeout=60) as session:
+            while not stop.is_set():
+                answer = session.post(f"{cluster}/classify", files={"file": content})
+                good = answer.status_code == 200 and answer.json()["label"] == "zoom in"
+                clean = answer.status_code == 503 and "Retry-After" in answer.headers and answer.json()["detail"]
+                outcomes["good" if good else "clean" if clean else answer.text[:200]] += 1
+
+    def busy(process: psutil.Process) -> float:
+        return float(sum(process.cpu_times()[:2]))
+
+    threads = [threading.Thread(target=client) for _ in range(6)]
+    before = {process.pid: busy(process) for process in replicas()}
+    for thread in threads:
+        thread.start()
+    try:
+        time.sleep(4)
+        pair = replicas()
+        assert all(busy(process) - before[process.pid] > 0.2 for process in pair), "both work"
+        os.kill(pair[0].pid, signal.SIGKILL)
+        wait_for(lambda: len(replicas()) == 2 and pair[0].pid not in {each.pid for each in replicas()})
+        came_back = outcomes["good"]
+        wait_for(lambda: outcomes["good"] > came_back + 10)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert set(outcomes) <= {"good", "clean"}, outcomes
+    assert outcomes["clean"] <= 6, "only what the lost replica had"
