@@ -22,15 +22,24 @@ class Archive:
 
     def add(self, video: Path, outcome: ClassifyAnswer | Refusal) -> None:
         """Write what became of a file. Once this returns, a run that is killed does not repeat it."""
-        line: dict[str, object] = {"file": str(video)}
-        if isinstance(outcome, Refusal):
-            line["problem"] = {"type": outcome.type, "title": outcome.title, "detail": outcome.detail}
-        else:
-            line["result"] = outcome.model_dump()
-        self._stream.write(json.dumps(line).encode() + b"\n")
+        self.add_record(str(video), record_of(video, outcome))
+
+    def add_record(self, file: str, record: str) -> None:
+        """The same, of a record that is made already."""
+        self._stream.write(record.encode() + b"\n")
         self._stream.flush()
         os.fsync(self._stream.fileno())
-        self.done.add(str(video))
+        self.done.add(file)
+
+
+def record_of(video: Path, outcome: ClassifyAnswer | Refusal) -> str:
+    """The line for a file."""
+    line: dict[str, object] = {"file": str(video)}
+    if isinstance(outcome, Refusal):
+        line["problem"] = {"type": outcome.type, "title": outcome.title, "detail": outcome.detail}
+    else:
+        line["result"] = outcome.model_dump()
+    return json.dumps(line)
 
 
 @contextmanager

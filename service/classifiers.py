@@ -37,6 +37,11 @@ class Refusal(Exception):  # noqa: N818
     status: int
     detail: str
 
+    @classmethod
+    def unreadable(cls, error: OSError) -> "Refusal":
+        """Of a file that is not there or may not be read."""
+        return cls("about:blank", "File cannot be read", 0, error.strerror or str(error))
+
     @property
     def is_the_files_fault(self) -> bool:
         """Whether another file may fare better."""

@@ -73,7 +73,7 @@ class Run:
         except Refusal as refusal:
             self._refused(video, refusal)
         except OSError as error:
-            self._refused(video, Refusal("about:blank", "File cannot be read", 0, error.strerror or str(error)))
+            self._refused(video, Refusal.unreadable(error))
         else:
             self.report(video, answer)
         finally:

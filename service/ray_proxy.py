@@ -1,7 +1,7 @@
 """For Ray Serve's proxies: `RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=service.ray_proxy:middlewares`.
 
-When a replica dies, Ray's proxy gives its requests no answer, which becomes a bare 500. This makes it a 503 with `Retry-After`
-like every other passing trouble: another replica has room, so clients may just ask again.
+When a replica dies, Ray's proxy gives its requests no answer, which becomes a bare 500. This makes it a 503 with
+`Retry-After`, as other passing trouble is: another replica has room, so clients may just ask again.
 """
 
 import logging

@@ -67,6 +67,7 @@ SERVICE = (
     "cli",
     "classifiers",
     "archive",
+    "ray_archive",
     "pace",
     "classify_cli",
 )

@@ -89,6 +89,29 @@ def test_live_results_and_errors_pass_through(cluster: str) -> None:
     assert (refused.status_code, refused.json()["type"]) == (415, "urn:r3d:problem:unsupported-media")
 
 
+def test_an_archive_goes_through_the_cluster(cluster: str, model_directory: Path, tmp_path: Path) -> None:
+    for number in range(6):
+        (tmp_path / f"{number}.mp4").write_bytes(SAMPLE.read_bytes())
+    (tmp_path / "bad.mp4").write_bytes(b"text")
+    names = [
+        str(tmp_path / name)
+        for name in ("0.mp4", "1.mp4", "bad.mp4", "missing.mp4", *(f"{n}.mp4" for n in range(2, 6)))
+    ]
+    manifest, out = tmp_path / "list", tmp_path / "out.jsonl"
+    manifest.write_text("\n".join(names))
+    out.write_text(json.dumps({"file": names[0], "result": "kept"}) + "\n" + '{"torn')
+    command = [sys.executable, "-m", "service.ray_archive", str(manifest), str(out), "--replicas", "2", "--cpus", "1"]
+    environment = os.environ | ENVIRONMENT | {"RAY_ADDRESS": "auto", "R3D_MODEL": str(model_directory)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    records = {each["file"]: each for each in map(json.loads, out.read_text().splitlines())}
+    assert sorted(records) == sorted(names)
+    assert records[names[0]]["result"] == "kept"
+    assert records[names[2]]["problem"]["title"] == "Not a supported video"
+    assert records[names[3]]["problem"]["title"] == "File cannot be read"
+    assert all(records[name]["result"]["label"] == "zoom in" for name in (names[1], *names[4:]))
+
+
 def test_replicas_share_the_load_and_one_may_die(cluster: str) -> None:
     content = SAMPLE.read_bytes()
     outcomes: Counter[str] = Counter()
