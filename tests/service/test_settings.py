@@ -55,4 +55,11 @@ def test_the_readme_has_every_setting_with_its_default() -> None:
         [row] = [line for line in readme.splitlines() if line.startswith(f"| `{name.upper()}` |")]
         shown = row.split("|")[2].strip().strip("`")
         if name not in ("model", "decode_workers", "devices"):
-            assert shown == (value if isinstance(value, str) else f"{value:g}" if value < 1000 else str(value)), name
+            assert shown == written(value), name
+
+
+def written(value: object) -> str:
+    """As the README has it."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
