@@ -46,10 +46,11 @@ def lines(parts: Mapping[str, Sequence[Row]], path: Path) -> None:
             x, y = ([float(str(each[name])) for each in parts[part]] for name in (against, value))
             axis.plot(x, y, "o-", color=COLOURS[row])
             axis.set_ylabel(value.replace("_", " "))
-            axis.set_ylim(0)
+            axis.set_ylim(0, 1.15 * max(y))
             axis.grid(alpha=0.3)
-            if part != "fairness":
-                axis.set_xscale("log", base=10 if part == "length" else 2)
+            if part == "clients":
+                axis.set_xscale("log", base=2)
+            axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes[1][column].set_xlabel(against.replace("_", " "))
     _save(figure, "How the service scales", path)
 
