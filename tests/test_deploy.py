@@ -96,6 +96,8 @@ def test_settings_named_in_deploy_exist() -> None:
 
 @pytest.fixture(scope="module", params=OVERLAYS)
 def resources(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed")
     command = ["kubectl", "kustomize", str(DEPLOY / "kubernetes" / "overlays" / request.param)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     return list(yaml.safe_load_all(done.stdout))
