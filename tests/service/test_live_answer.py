@@ -59,11 +59,11 @@ def test_clips_then_the_same_result_as_without(server: LiveServer, video: Path) 
 
 
 def test_the_first_clip_arrives_while_the_rest_is_decoded(server: LiveServer, tmp_path: Path) -> None:
-    content = write_video(tmp_path / "minute.mp4", 60 * 25, size=(960, 540)).read_bytes()
+    content = write_video(tmp_path / "minute.mp4", 60 * 25).read_bytes()
     started = time.monotonic()
     arrived = [time.monotonic() - started for _ in lines_of(server, content)]
     assert len(arrived) == 60 * 25 // 32 + 1
-    assert arrived[0] < arrived[-1] / 10
+    assert arrived[0] < arrived[-1] / 4
     assert arrived == sorted(arrived)
 
 
