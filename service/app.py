@@ -62,7 +62,7 @@ def create_app(settings: Settings, backend: BackendFactory | None = None) -> Fas
     app.state.runtime = Runtime(settings, backend)
     app.state.tracing = None
     app.include_router(routes.router)
-    app.add_route("/", page.page, include_in_schema=False)
+    app.add_api_route("/", page.page, include_in_schema=False)
     app.mount("/static", page.Files())
     # The last added is the outermost.
     if settings.api_key is not None:

@@ -1,5 +1,6 @@
 """The system around the service fails: no crash, a documented answer."""
 
+import json
 import resource
 import signal
 import subprocess
@@ -99,6 +100,23 @@ def test_requests_that_outlast_the_drain_get_an_error(model_directory: Path, tmp
         assert "shutting down" in answer
         assert process.wait(10) == 0
     assert list(tmp_path.glob(f"{PREFIX}*")) == []
+
+
+def test_a_live_answer_that_outlasts_the_drain_ends_with_an_error(model_directory: Path, tmp_path: Path) -> None:
+    content = write_video(tmp_path / "long.mp4", 32 * 300).read_bytes()
+    with serving("--model", str(model_directory), R3D_DRAIN_SECONDS="0.5") as (process, address):
+        wait_ready(address)
+        headers = {"Accept": "application/x-ndjson"}
+        with httpx.stream(
+            "POST", f"{address}/classify", files={"file": content}, headers=headers, timeout=30
+        ) as answer:
+            lines = answer.iter_lines()
+            assert json.loads(next(lines))["event"] == "clip"
+            process.send_signal(signal.SIGTERM)
+            last = [json.loads(line) for line in lines][-1]
+        assert (last["event"], last["status"]) == ("error", 503)
+        assert "shutting down" in last["detail"]
+        assert process.wait(10) == 0
 
 
 def _wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:

@@ -51,10 +51,11 @@ def test_one_json_line_a_request(model_directory: Path, video: Path, tmp_path: P
         good = httpx.post(url + "/classify", files=files, headers={"X-Request-ID": "mine-1"}, params={"top_k": 1})
         bad = httpx.post(url + "/classify", files={"file": (name, b"text")}, headers={"X-Request-ID": "mine-2"})
         httpx.get(url + "/my-secret-path")
+        httpx.get(url + "/")
     assert (good.status_code, bad.status_code, bad.json()["request_id"]) == (200, 415, "mine-2")
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines)
-    first, second, third = [line for line in lines if line["logger"] == "service.requests"]
+    first, second, third, fourth = [line for line in lines if line["logger"] == "service.requests"]
     assert (first["request_id"], first["route"], first["status"], first["outcome"]) == (
         "mine-1",
         "/classify",
@@ -65,6 +66,7 @@ def test_one_json_line_a_request(model_directory: Path, video: Path, tmp_path: P
     assert 0 < first["seconds"] < 30
     assert (second["request_id"], second["status"], second["outcome"]) == ("mine-2", 415, "unsupported-media")
     assert third["status"] == 404
+    assert (fourth["route"], fourth["status"]) == ("/", 200)
     assert "secret" not in log.read_text()
 
 
