@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from engine_builder.manifest import Clip as Format
 from engine_builder.manifest import Manifest
 from service.backends.choose import choose
+from service.backends.protocol import Backend
 from service.decoder import Decoder
 from service.messages import Clip, Job
 from service.settings import Settings, available_cpus
@@ -75,17 +77,21 @@ async def decode_seconds(clip: Format, videos: list[Path], seconds: float = DECO
 
 
 def network_seconds(model: Path, manifest: Manifest) -> float:
-    """Seconds a clip of the backend the service would choose, with all cores."""
-    backend = choose(Settings(model=model), model, manifest).factories[0]()
+    """Seconds a clip of what the service would choose, all of its workers busy."""
+    factories = choose(Settings(model=model), model, manifest).factories
     shape = (1, manifest.clip.frames, manifest.clip.height, manifest.clip.width, 3)
     clip = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    backend.infer(clip)
-    started = time.perf_counter()
-    for _ in range(INFERENCES):
-        backend.infer(clip)
-    seconds = (time.perf_counter() - started) / INFERENCES
-    backend.close()
-    return seconds
+
+    def run(backend: Backend) -> None:
+        for _ in range(INFERENCES):
+            backend.infer(clip)
+
+    with ThreadPoolExecutor(len(factories)) as pool:
+        backends = list(pool.map(lambda make: make(), factories))
+        list(pool.map(lambda backend: backend.infer(clip), backends))
+        started = time.perf_counter()
+        list(pool.map(run, backends))
+        return (time.perf_counter() - started) / (INFERENCES * len(backends))
 
 
 async def cost_of(model: Path, videos: list[Path]) -> Cost:

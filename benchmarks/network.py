@@ -16,7 +16,7 @@ import numpy as np
 from engine_builder.build import BuildOptions, build_model
 from engine_builder.wts import write_wts
 from service.backends.onnxruntime import OnnxRuntimeBackend
-from service.backends.openvino import OpenVinoBackend
+from service.backends.openvino import OpenVinoBackend, OpenVinoNetwork
 from tests.recipe import draw, shapes_of
 
 from .report import finish, parser
@@ -64,7 +64,7 @@ def runners(folder: Path) -> dict[str, Run]:
     build_model(folder / "weights.wts", folder / "model", BuildOptions("benchmark"))
     model = folder / "model" / "model.onnx"
     clip = np.random.default_rng(0).integers(0, 256, (1, 32, 112, 112, 3), np.uint8)
-    ours, other = OpenVinoBackend(model), OnnxRuntimeBackend(model, "fp32")
+    ours, other = OpenVinoBackend(OpenVinoNetwork(model, 0, 1)), OnnxRuntimeBackend(model, "fp32")
     found: dict[str, Run] = {
         f"r3d, OpenVINO {ours.description.precision}": lambda: ours.infer(clip),
         f"bare OpenVINO {ours.description.precision}": bare_openvino(model, clip),

@@ -157,4 +157,4 @@ class Runtime:
         self._pipeline = Pipeline(self.settings, manifest, self._decoder, batcher)
         loop = asyncio.get_running_loop()
         batcher.failed.add_done_callback(lambda failed: loop.call_soon_threadsafe(self._fail, failed.result()))
-        return replace(found[0], device=", ".join(each.device for each in found))
+        return replace(found[0], device=", ".join(dict.fromkeys(each.device for each in found)))

@@ -9,7 +9,7 @@ from pathlib import Path
 from engine_builder.manifest import Manifest, ManifestError, Precision, checked_file
 
 from ..errors import StartupError
-from ..settings import Settings
+from ..settings import Settings, available_cpus
 from .engines import UsableEngine, find_engine
 from .protocol import Backend, BackendFactory
 from .staged import Staged
@@ -74,14 +74,11 @@ def _tensorrt(found: UsableEngine, manifest: Manifest, settings: Settings) -> li
 
 
 def _openvino(directory: Path, manifest: Manifest, settings: Settings) -> list[BackendFactory]:
-    model = checked_file(directory, manifest.onnx["fp32"])
+    from .openvino import OpenVinoBackend, OpenVinoNetwork, streams_of
 
-    def make() -> Backend:
-        from .openvino import OpenVinoBackend
-
-        return OpenVinoBackend(model, settings.cpu_threads)
-
-    return [make]
+    streams = streams_of(settings.cpu_threads or available_cpus())
+    network = OpenVinoNetwork(checked_file(directory, manifest.onnx["fp32"]), settings.cpu_threads, streams)
+    return [partial(OpenVinoBackend, network)] * streams
 
 
 def _onnxruntime(directory: Path, manifest: Manifest, settings: Settings) -> list[BackendFactory]:

@@ -1,5 +1,6 @@
 import hashlib
 import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ from engine_builder.manifest import Engine, Gpu, Manifest
 from service.backends.choose import choose
 from service.backends.engines import UsableEngine, find_engine, refusal
 from service.backends.onnxruntime import OnnxRuntimeBackend
-from service.backends.openvino import OpenVinoBackend
+from service.backends.openvino import OpenVinoBackend, OpenVinoNetwork, streams_of
 from service.backends.protocol import Backend
+from service.batcher import Batcher
 from service.errors import StartupError
 from service.settings import Settings
 
@@ -24,7 +26,7 @@ def each(backend: Backend, count: int) -> np.ndarray[tuple[int, ...], np.dtype[n
 
 
 def test_backends_agree(model_directory: Path) -> None:
-    openvino = OpenVinoBackend(model_directory / "model.onnx")
+    openvino = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", 0, 1))
     onnxruntime = OnnxRuntimeBackend(model_directory / "model.onnx", "fp32")
     found, expected = each(openvino, 3), each(onnxruntime, 3)
     assert found.shape == (3, 9)
@@ -34,7 +36,7 @@ def test_backends_agree(model_directory: Path) -> None:
 
 
 def test_results_are_not_overwritten_by_the_next_batch(model_directory: Path) -> None:
-    backend = OpenVinoBackend(model_directory / "model.onnx", threads=1)
+    backend = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", 1, 1))
     one, two = clips(2)
     first = backend.infer(one[None])
     kept = first.copy()
@@ -42,8 +44,37 @@ def test_results_are_not_overwritten_by_the_next_batch(model_directory: Path) ->
     assert (first == kept).all()
 
 
+def test_streams_share_a_network_and_agree(model_directory: Path) -> None:
+    alone = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", 0, 1))
+    expected = each(alone, 6)
+    network = OpenVinoNetwork(model_directory / "model.onnx", 2, 2)
+    with ThreadPoolExecutor(2) as pool:
+        pair = list(pool.map(lambda _: OpenVinoBackend(network), range(2)))
+        found = list(pool.map(lambda index: pair[index % 2].infer(clips(6)[index][None])[0], range(6)))
+    assert pair[0].description == pair[1].description == alone.description
+    assert np.abs(np.stack(found) - expected).max() < 0.02
+
+
+@pytest.mark.parametrize(("threads", "streams"), [(1, 1), (2, 1), (3, 1), (4, 2), (16, 8)])
+def test_two_threads_a_stream(threads: int, streams: int) -> None:
+    assert streams_of(threads) == streams
+
+
+def test_many_cores_get_a_worker_a_stream(model_directory: Path, manifest: Manifest) -> None:
+    settings = Settings(cpu_threads=4, backend="openvino")
+    factories = choose(settings, model_directory, manifest).factories
+    assert len(factories) == 2
+    batcher = Batcher(factories, (32, 112, 112, 3), 9, 4)
+    for loaded in batcher.start():
+        loaded.result(60)
+    expected = each(factories[0](), 4)
+    outcomes = [batcher.submit(clip, index).result(30) for index, clip in enumerate(clips(4))]
+    assert np.abs(np.stack([outcome.probabilities for outcome in outcomes]) - expected).max() < 0.02
+    batcher.close()
+
+
 def test_descriptions(model_directory: Path) -> None:
-    description = OpenVinoBackend(model_directory / "model.onnx").description
+    description = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", 0, 1)).description
     assert description.backend == "openvino"
     assert description.precision in ("bf16", "fp32")
     assert description.device
