@@ -66,6 +66,11 @@ class Batcher:
         return self._loaded
 
     @property
+    def workers(self) -> int:
+        """Threads that each work on a batch."""
+        return len(self._threads)
+
+    @property
     def depth(self) -> int:
         """Clips that wait."""
         return len(self._queue)

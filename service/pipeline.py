@@ -68,7 +68,7 @@ class Classification:
 class _Run:
     """What one video's decoding hands to its voting."""
 
-    window: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WINDOW))
+    window: asyncio.Semaphore
     pending: "asyncio.Queue[tuple[messages.Clip, Future[Outcome]] | None]" = field(default_factory=asyncio.Queue)
     opened: messages.Opened | None = None
     ended: messages.Ended | None = None
@@ -84,6 +84,7 @@ class Pipeline:
         self._decoder = decoder
         self._batcher = batcher
         self._network_bound = False
+        self._active = 0
 
     async def classify(
         self, path: Path, frame_rate: float | None = None, on_clip: Callable[[ClipResult], None] | None = None
@@ -92,8 +93,17 @@ class Pipeline:
 
         Cancelling it kills the decoder and drops the clips still queued. Raises ServiceError.
         """
+        self._active += 1
+        try:
+            return await self._classify(path, frame_rate, on_clip)
+        finally:
+            self._active -= 1
+
+    async def _classify(
+        self, path: Path, frame_rate: float | None, on_clip: Callable[[ClipResult], None] | None
+    ) -> Classification:
         started = time.monotonic()
-        run = _Run()
+        run = _Run(asyncio.Semaphore(self._window()))
         job = self._job(path, frame_rate)
         async with self._decoder.open(job, spare_cpus=not self._network_bound) as decoding:
             feeding = asyncio.create_task(self._feed(decoding, run))
@@ -111,8 +121,12 @@ class Pipeline:
             raise VideoTooShortError("no whole clip was decoded")
         finished = time.monotonic()
         done = Classification(tally.verdict(), clips, run.opened, run.ended, started, run.decoded, finished)
-        self._network_bound = done.inference_seconds > done.ended.busy_seconds
+        self._network_bound = done.inference_seconds / self._batcher.workers > done.ended.busy_seconds
         return done
+
+    def _window(self) -> int:
+        """Clips that a video may have in the queue: a lone one enough for every worker and the one behind it."""
+        return max(WINDOW, self._batcher.workers + 2) if self._active == 1 else WINDOW
 
     async def _feed(self, decoding: Decoding, run: _Run) -> None:
         """Put the child's clips into the batcher's queue, a few at a time."""
