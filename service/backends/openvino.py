@@ -9,8 +9,8 @@ import openvino
 from .protocol import Description, Frames, Probabilities
 
 INPUT_CLIPS = 1
-# Two cores work well together on a clip, more do not: on 16 cores, 8 streams of 2 gave the whole service 1.4 to 1.7 times
-# the clips/s of all 16 on one clip after the other (benchmarks/NOTES.md).
+# Two cores work well together on a clip, more do not: on 16 cores, 8 streams of 2 gave the whole service 1.4 to 1.7
+# times the clips/s of all 16 on one clip after the other (benchmarks/NOTES.md).
 STREAM_THREADS = 2
 
 
