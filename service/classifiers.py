@@ -22,6 +22,7 @@ from .settings import Settings
 # A busy service is asked again, this often, when it says.
 ATTEMPTS = 20
 LONGEST_WAIT = 60.0
+USUAL_WAIT = 5.0
 BUSY = (429, 503)
 SERVERS_FAULT = (401, 503, 507)
 
@@ -126,7 +127,7 @@ async def remote(url: str, key: str | None, query: Query) -> AsyncIterator[Class
                 if answer.status_code not in BUSY or "Retry-After" not in answer.headers:
                     break
                 on_progress("waiting: the service is busy")
-                await asyncio.sleep(min(LONGEST_WAIT, float(answer.headers["Retry-After"])))
+                await asyncio.sleep(_wait_of(answer.headers["Retry-After"]))
             return _answer_of(answer)
 
         yield classify
@@ -143,6 +144,11 @@ async def _send(
             return await client.post("/classify", params=parameters, files=files)  # type: ignore[arg-type]
         except httpx.HTTPError as error:
             raise StartupError(f"{client.base_url}: {error or type(error).__name__}") from error
+
+
+def _wait_of(retry_after: str) -> float:
+    """Seconds to wait; a date, which a proxy may send, is not worked out."""
+    return min(LONGEST_WAIT, float(retry_after)) if retry_after.isdigit() else USUAL_WAIT
 
 
 def _answer_of(answer: httpx.Response) -> ClassifyAnswer:

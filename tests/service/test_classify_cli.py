@@ -171,6 +171,15 @@ def test_a_busy_service_is_asked_again(model_directory: Path, video: Path, tmp_p
     assert len(records(out)) == 6
 
 
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("3", 3), ("0", 0), ("86400", 60), ("Wed, 21 Oct 2026 07:28:00 GMT", 5), ("-1", 5), ("", 5)]
+)
+def test_retry_after_is_a_number_or_a_date(header: str, seconds: float) -> None:
+    from service.classifiers import _wait_of
+
+    assert _wait_of(header) == seconds
+
+
 def test_uploads_show_their_progress(video: Path) -> None:
     from io import BytesIO
 
