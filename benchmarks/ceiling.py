@@ -15,20 +15,11 @@ from service.backends.choose import choose
 from service.backends.protocol import Backend
 from service.decoder import Decoder
 from service.messages import Clip, Job
+from service.pipeline import job_of
 from service.settings import Settings, available_cpus
 
 INFERENCES = 20
 DECODE_SECONDS = 5.0
-
-
-def job_of(video: Path, clip: Format) -> Job:
-    """What the service asks a decode child for."""
-    settings = Settings()
-    return Job(
-        path=str(video), frames=clip.frames, height=clip.height, width=clip.width, resize_height=clip.resize_height,
-        resize_width=clip.resize_width, top=clip.top, left=clip.left, frame_rate=None, max_frames=settings.max_frames,
-        max_frame_pixels=settings.max_frame_pixels, memory_bytes=settings.decode_memory_bytes, seconds=600,
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,7 +55,7 @@ async def decode_seconds(clip: Format, videos: list[Path], seconds: float = DECO
     async def worker(number: int) -> int:
         clips = 0
         for turn in count(number):
-            clips += await count_clips(decoder, job_of(videos[turn % len(videos)], clip))
+            clips += await count_clips(decoder, job_of(videos[turn % len(videos)], clip, Settings()))
             if time.perf_counter() - started > seconds:
                 break
         return clips

@@ -20,9 +20,10 @@ import imageio_ffmpeg
 from engine_builder.manifest import Clip
 from service.decoder import Decoder
 from service.messages import Job
-from service.settings import available_cpus
+from service.pipeline import job_of
+from service.settings import Settings, available_cpus
 
-from .ceiling import count_clips, job_of
+from .ceiling import count_clips
 from .report import finish, parser
 from .timing import in_turn
 
@@ -50,7 +51,7 @@ class Ours:
 
     def decode(self, video: Path, videos: int) -> None:
         """The same video several times at once."""
-        self._loop.run(self._decode(job_of(video, Clip()), videos))
+        self._loop.run(self._decode(job_of(video, Clip(), Settings()), videos))
 
     async def _decode(self, job: Job, videos: int) -> None:
         await asyncio.gather(*(count_clips(self._decoder, job) for _ in range(videos)))

@@ -17,9 +17,10 @@ import httpx
 
 from engine_builder.manifest import Manifest
 from service.decoder import Decoder
-from service.settings import available_cpus
+from service.pipeline import job_of
+from service.settings import Settings, available_cpus
 
-from .ceiling import count_clips, job_of, network_seconds
+from .ceiling import count_clips, network_seconds
 from .decode import encode, ffmpeg
 from .load import Load, form, post, press, service, watched
 from .report import Row, parser, save, show
@@ -139,7 +140,7 @@ async def decode_with_all_cores(manifest: Manifest, video: Path) -> float:
     decoder = Decoder(available_cpus())
     await decoder.start()
     started = time.monotonic()
-    await count_clips(decoder, job_of(video, manifest.clip))
+    await count_clips(decoder, job_of(video, manifest.clip, Settings()))
     seconds = time.monotonic() - started
     await decoder.close()
     return seconds

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine_builder.manifest import Manifest
+from engine_builder.manifest import Clip, Manifest
 
 from . import messages
 from .batcher import Batcher
@@ -104,7 +104,7 @@ class Pipeline:
     ) -> Classification:
         started = time.monotonic()
         run = _Run(asyncio.Semaphore(self._window()))
-        job = self._job(path, frame_rate)
+        job = job_of(path, self._manifest.clip, self._settings, frame_rate)
         async with self._decoder.open(job, spare_cpus=not self._network_bound) as decoding:
             feeding = asyncio.create_task(self._feed(decoding, run))
             try:
@@ -155,23 +155,24 @@ class Pipeline:
             run.window.release()
             yield ClipResult(clip, outcome)
 
-    def _job(self, path: Path, frame_rate: float | None) -> messages.Job:
-        clip, settings = self._manifest.clip, self._settings
-        return messages.Job(
-            path=str(path),
-            frames=clip.frames,
-            height=clip.height,
-            width=clip.width,
-            resize_height=clip.resize_height,
-            resize_width=clip.resize_width,
-            top=clip.top,
-            left=clip.left,
-            frame_rate=frame_rate or clip.frame_rate,
-            max_frames=settings.max_frames,
-            max_frame_pixels=settings.max_frame_pixels,
-            memory_bytes=settings.decode_memory_bytes,
-            seconds=settings.request_timeout_seconds,
-        )
+
+def job_of(path: Path, clip: Clip, settings: Settings, frame_rate: float | None = None) -> messages.Job:
+    """What a decode child is asked for; `frame_rate` in place of the model's."""
+    return messages.Job(
+        path=str(path),
+        frames=clip.frames,
+        height=clip.height,
+        width=clip.width,
+        resize_height=clip.resize_height,
+        resize_width=clip.resize_width,
+        top=clip.top,
+        left=clip.left,
+        frame_rate=frame_rate or clip.frame_rate,
+        max_frames=settings.max_frames,
+        max_frame_pixels=settings.max_frame_pixels,
+        memory_bytes=settings.decode_memory_bytes,
+        seconds=settings.request_timeout_seconds,
+    )
 
 
 async def _stop(feeding: "asyncio.Task[None]", run: _Run) -> None:

@@ -16,6 +16,7 @@ from ray import serve
 from ray.serve import Application
 
 from .app import create_app
+from .pipeline import WINDOW
 from .runtime import Runtime, State
 from .settings import Settings
 
@@ -69,7 +70,7 @@ def app(arguments: Arguments) -> Application:
     settings = Settings()
     deployment = serve.deployment(
         name="r3d",
-        max_ongoing_requests=max(1, settings.queue_clips // 4),
+        max_ongoing_requests=max(1, settings.queue_clips // WINDOW),
         graceful_shutdown_timeout_s=settings.drain_seconds + 10,
         health_check_period_s=2,
         autoscaling_config={
