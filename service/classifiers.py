@@ -56,6 +56,18 @@ class Classifier(Protocol):
         """Raises Refusal; StartupError when nothing can be classified at all; OSError for a file that is not there."""
 
 
+async def outcome_of(classifier: Classifier, video: Path, on_progress: OnProgress) -> ClassifyAnswer | Refusal:
+    """What became of a file. Raises StartupError when the fault is not the file's: another would fare no better."""
+    try:
+        return await classifier(video, on_progress)
+    except Refusal as refusal:
+        if not refusal.is_the_files_fault:
+            raise StartupError(refusal.detail) from refusal
+        return refusal
+    except OSError as error:
+        return Refusal.unreadable(error)
+
+
 @dataclass(frozen=True)
 class Query:
     """What may be asked for."""

@@ -14,7 +14,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from .archive import files_in, open_archive
-from .classifiers import Classifier, Query, Refusal, local, remote
+from .classifiers import Classifier, Query, Refusal, local, outcome_of, remote
 from .cli import load_settings
 from .errors import StartupError
 from .pace import Pace, progress_bars
@@ -69,22 +69,13 @@ class Run:
     async def _one(self, video: Path) -> None:
         task = self.progress.add_task(video.name, total=None, about="")
         try:
-            answer = await self.classifier(video, lambda about: self.progress.update(task, about=about))
-        except Refusal as refusal:
-            self._refused(video, refusal)
-        except OSError as error:
-            self._refused(video, Refusal.unreadable(error))
-        else:
-            self.report(video, answer)
+            outcome = await outcome_of(self.classifier, video, lambda about: self.progress.update(task, about=about))
         finally:
             self.progress.remove_task(task)
-
-    def _refused(self, video: Path, refusal: Refusal) -> None:
-        if not refusal.is_the_files_fault:
-            raise StartupError(refusal.detail)
-        self.failed += 1
-        self.progress.console.print(f"{video}: {refusal.detail}", style="red", markup=False, soft_wrap=True)
-        self.report(video, refusal)
+        if isinstance(outcome, Refusal):
+            self.failed += 1
+            self.progress.console.print(f"{video}: {outcome.detail}", style="red", markup=False, soft_wrap=True)
+        self.report(video, outcome)
 
 
 async def run(

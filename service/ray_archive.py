@@ -13,9 +13,7 @@ import ray.data
 import typer
 
 from .archive import files_in, open_archive, record_of
-from .classifiers import Query, Refusal, local
-from .errors import StartupError
-from .schemas import ClassifyAnswer
+from .classifiers import Query, local, outcome_of
 from .settings import Settings
 
 Row = dict[str, Any]
@@ -32,15 +30,7 @@ class Classify:
     def __call__(self, row: Row) -> Row:
         """Classify one file. Raises StartupError when the fault is not the file's."""
         video = Path(row["file"])
-        outcome: ClassifyAnswer | Refusal
-        try:
-            outcome = self._runner.run(self._classifier(video, lambda _: None))
-        except Refusal as refusal:
-            if not refusal.is_the_files_fault:
-                raise StartupError(refusal.detail) from refusal
-            outcome = refusal
-        except OSError as error:
-            outcome = Refusal.unreadable(error)
+        outcome = self._runner.run(outcome_of(self._classifier, video, lambda _: None))
         return {"file": row["file"], "record": record_of(video, outcome)}
 
 
