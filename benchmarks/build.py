@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from engine_builder.build import BuildOptions, build_model
-from engine_builder.engines import add_engine
-from engine_builder.tensorrt import EngineOptions, Runtime
+from engine_builder.tensorrt.build import EngineOptions, Runtime
+from engine_builder.tensorrt.publish import add_engine
 from engine_builder.wts import read_wts, write_wts
 
-from .report import finish, parser
+from .harness.report import finish, parser
 
 # Widths of r3d_18's layers: the names and shapes follow from them.
 WIDTHS = (64, 128, 256, 512)

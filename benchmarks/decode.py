@@ -17,15 +17,16 @@ from pathlib import Path
 import cv2
 import imageio_ffmpeg
 
-from engine_builder.manifest import Clip
-from service.decoder import Decoder
-from service.messages import Job
-from service.pipeline import job_of
+from engine_builder.manifest import ClipFormat
+from service.classification.pipeline import job_of
+from service.classification.scheduling import open_slots
+from service.decoding.decoder import Decoder
+from service.decoding.messages import Job
 from service.settings import Settings, available_cpus
 
-from .ceiling import count_clips
-from .report import finish, parser
-from .timing import in_turn
+from .harness.ceiling import count_clips
+from .harness.report import finish, parser
+from .harness.timing import in_turn
 
 HEIGHTS = (360, 720, 1080)
 
@@ -46,12 +47,12 @@ class Ours:
 
     def __init__(self, workers: int) -> None:
         self._loop = asyncio.Runner()
-        self._decoder = Decoder(workers)
+        self._decoder = Decoder(workers, open_slots(workers))
         self._loop.run(self._decoder.start())
 
     def decode(self, video: Path, videos: int) -> None:
         """The same video several times at once."""
-        self._loop.run(self._decode(job_of(video, Clip(), Settings()), videos))
+        self._loop.run(self._decode(job_of(video, ClipFormat(), Settings()), videos))
 
     async def _decode(self, job: Job, videos: int) -> None:
         await asyncio.gather(*(count_clips(self._decoder, job) for _ in range(videos)))

@@ -21,23 +21,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from engine_builder.build import BuildOptions, build_model
-from engine_builder.manifest import Clip, Manifest
+from engine_builder.manifest import ClipFormat, Frames, Manifest
 from engine_builder.sample_clips import video_clips
 from engine_builder.wts import write_wts
-from service.backends.choose import choose
-from service.backends.onnxruntime import OnnxRuntimeBackend, pick_provider
-from service.batcher import Batcher
+from service.inference.backends.onnxruntime import OnnxRuntimeBackend, pick_provider
+from service.inference.backends.selection import choose
+from service.inference.batcher import Batcher
 from service.settings import Settings, available_cpus
-from tests.recipe import ARCHITECTURES, GOLDEN, draw, shapes_of
+from tests.support.recipe import ARCHITECTURES, GOLDEN, draw, shapes_of
 
-from .ceiling import decode_seconds
-from .load import Load, SteadyRate, press
-from .timing import in_turn, median_ratio
+from .harness.ceiling import decode_seconds
+from .harness.load import Load, SteadyRate, press
+from .harness.timing import in_turn, median_ratio
 
-Frames = npt.NDArray[np.uint8]
 BATCHES = (1, 8, 32)
 ROUNDS = 30
 CLIENTS = 48
@@ -64,7 +62,7 @@ def golden(architecture: str, directory: Path, videos: list[Path], provider: str
             wanted = expected.get(f"probs:{video.name}")
             if wanted is None:
                 continue
-            got = np.concatenate([backend.infer(clip[None]) for clip in video_clips(video, Clip())])
+            got = np.concatenate([backend.infer(clip[None]) for clip in video_clips(video, ClipFormat())])
             worst = max(worst, float(np.abs(got - wanted[: len(got)]).max()))
             same += int((got.argmax(1) == wanted[: len(got)].argmax(1)).sum())
             clips += len(got)
@@ -93,8 +91,8 @@ def torch_runners() -> dict[str, Callable[[Frames], object]]:
     network = r3d_18(weights=None).eval()
     network.load_state_dict({k: torch.from_numpy(v).reshape(v.shape) for k, v in draw(shapes_of("r3d_18")).items()})
     network = network.half().cuda().to(memory_format=torch.channels_last_3d)
-    mean = torch.tensor(Clip().mean, device="cuda").view(1, 3, 1, 1, 1)
-    std = torch.tensor(Clip().std, device="cuda").view(1, 3, 1, 1, 1)
+    mean = torch.tensor(ClipFormat().mean, device="cuda").view(1, 3, 1, 1, 1)
+    std = torch.tensor(ClipFormat().std, device="cuda").view(1, 3, 1, 1, 1)
 
     def runner(module: Any) -> Callable[[Frames], object]:
         def run(frames: Frames) -> object:
@@ -172,7 +170,7 @@ def serve_under_load(directory: Path, videos: list[Path], seconds: float, folder
     """Clips/s, batch sizes and GPU share with clients posting real videos."""
     report = folder / "batches.json"
     environment = os.environ | {"R3D_MODEL": str(directory), "R3D_BACKEND": "onnxruntime", "R3D_QUEUE_CLIPS": "1024"}
-    command = [sys.executable, "-m", "benchmarks.counting_server", str(report)]
+    command = [sys.executable, "-m", "benchmarks.servers.counting", str(report)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         url = server.stdout.readline().strip()
@@ -215,7 +213,7 @@ def main() -> None:
             directory = build(architecture, Path(name))
             note(f"golden {architecture}", golden(architecture, directory, args.videos, provider))
         directory = Path(name) / "r3d_18"
-        ceiling = 1 / asyncio.run(decode_seconds(Clip(), args.videos, args.seconds))
+        ceiling = 1 / asyncio.run(decode_seconds(ClipFormat(), args.videos, args.seconds))
         note("decode alone, clips/s", round(ceiling, 1))
         load = serve_under_load(directory, args.videos, args.seconds, Path(name))
         note("service", load)

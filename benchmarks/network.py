@@ -15,12 +15,12 @@ import numpy as np
 
 from engine_builder.build import BuildOptions, build_model
 from engine_builder.wts import write_wts
-from service.backends.onnxruntime import OnnxRuntimeBackend
-from service.backends.openvino import OpenVinoBackend, OpenVinoNetwork
-from tests.recipe import draw, shapes_of
+from service.inference.backends.onnxruntime import OnnxRuntimeBackend
+from service.inference.backends.openvino import OpenVinoBackend, OpenVinoNetwork
+from tests.support.recipe import draw, shapes_of
 
-from .report import finish, parser
-from .timing import in_turn, median_ratio
+from .harness.report import finish, parser
+from .harness.timing import in_turn, median_ratio
 
 SIDE = 4096  # of the square matrices
 MULTIPLICATIONS = 81.4e9  # a clip of 32 x 112 x 112 through r3d_18

@@ -10,10 +10,10 @@ from pathlib import Path
 import ray
 from ray import serve
 
-from service.ray_serve import Arguments, app
+from service.ray_cluster.serve import Arguments, app
 
-from .load import Load, free_port, press
-from .report import Row, finish, parser
+from .harness.load import Load, free_port, press
+from .harness.report import Row, finish, parser
 from .serve import build
 
 REPLICAS = (1, 2)

@@ -16,16 +16,17 @@ from pathlib import Path
 import httpx
 
 from engine_builder.manifest import Manifest
-from service.decoder import Decoder
-from service.pipeline import job_of
+from service.classification.pipeline import job_of
+from service.classification.scheduling import open_slots
+from service.decoding.decoder import Decoder
 from service.settings import Settings, available_cpus
 
-from .ceiling import count_clips, network_seconds
 from .decode import encode, ffmpeg
-from .load import Load, form, post, press, service, watched
-from .report import Row, parser, save, show
+from .harness.ceiling import count_clips, network_seconds
+from .harness.load import Load, form, post, press, service, watched
+from .harness.report import Row, parser, save, show
+from .harness.timing import percentile
 from .serve import build
-from .timing import percentile
 
 LENGTHS = {"10 s": 1, "1 minute": 6, "10 minutes": 60, "1 hour": 360}
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)
@@ -137,7 +138,7 @@ def one_run(model: Path, video: Path) -> Iterator[Row]:
 
 async def decode_with_all_cores(manifest: Manifest, video: Path) -> float:
     """Seconds of one video alone in the service's decoder."""
-    decoder = Decoder(available_cpus())
+    decoder = Decoder(available_cpus(), open_slots(available_cpus()))
     await decoder.start()
     started = time.monotonic()
     await count_clips(decoder, job_of(video, manifest.clip, Settings()))
@@ -173,7 +174,7 @@ def main() -> None:
             show(part, figures[part])
             save(figures, args.json)
     if args.plot is not None:
-        from .plot import lines
+        from .harness.plot import lines
 
         lines(figures, args.plot)
 

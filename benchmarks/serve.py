@@ -1,6 +1,6 @@
 """The whole service under load beside the obvious way: `python -m benchmarks.serve VIDEO...`.
 
-Clients post real videos for a while to this project's server and to `benchmarks.reference_server`, in turn: videos/s,
+Clients post real videos for a while to this project's server and to `benchmarks.servers.fastapi_pytorch`, in turn: videos/s,
 clips/s, latency, peak memory; and what share of the possible that is: the clips/s if decoding and the network, each as
 fast as when measured alone with all cores, shared them and nothing else took any.
 """
@@ -15,21 +15,21 @@ from pathlib import Path
 import psutil
 
 from engine_builder.build import BuildOptions, build_model, read_labels
-from engine_builder.manifest import BUNDLED_WEIGHTS
+from engine_builder.camera_motion import LABELS, WEIGHTS
 from engine_builder.wts import write_wts
-from tests.recipe import draw, shapes_of
+from tests.support.recipe import draw, shapes_of
 
-from .ceiling import cost_of
-from .load import Load, SteadyRate, press, running, service, watched
-from .report import finish, parser
+from .harness.ceiling import cost_of
+from .harness.load import Load, SteadyRate, press, running, service, watched
+from .harness.report import finish, parser
 
 ROUNDS = 3
 
 
 def build(folder: Path, full_size: bool) -> tuple[Path, Path]:
     """Weights and model directory: the bundled model's, or r3d_18's with the recipe's weights."""
-    weights = BUNDLED_WEIGHTS
-    options = BuildOptions("benchmark", labels=read_labels(BUNDLED_WEIGHTS.with_name("labels.txt")))
+    weights = WEIGHTS
+    options = BuildOptions("benchmark", labels=read_labels(LABELS))
     if full_size:
         weights, options = folder / "weights.wts", BuildOptions("benchmark")
         write_wts(weights, draw(shapes_of("r3d_18")))
@@ -39,7 +39,7 @@ def build(folder: Path, full_size: bool) -> tuple[Path, Path]:
 
 def reference(weights: Path) -> AbstractContextManager[tuple[psutil.Process, str]]:
     """The reference server."""
-    return running([sys.executable, "-m", "benchmarks.reference_server", str(weights)], "/docs")
+    return running([sys.executable, "-m", "benchmarks.servers.fastapi_pytorch", str(weights)], "/docs")
 
 
 def main() -> None:

@@ -24,8 +24,8 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.hostile import corpus, mutants
-from tests.videos import write_video
+from tests.support.hostile import corpus, mutants
+from tests.support.videos import write_video
 
 DOCUMENTED = {200, 400, 408, 413, 415, 422, 429}
 GROWTH_BYTES = 100 << 20

@@ -24,12 +24,12 @@ from pycuda import driver
 from torchvision.models.video import r3d_18
 
 from engine_builder.camera_motion.network import R3D18
-from engine_builder.manifest import Clip
+from engine_builder.manifest import ClipFormat
 from engine_builder.sample_clips import video_clips
-from service.backends.tensorrt import TensorRtBackend
-from service.batcher import Batcher
-from service.clip_queue import Outcome
-from tests.recipe import GOLDEN, draw, shapes_of
+from service.inference.backends.tensorrt import TensorRtBackend
+from service.inference.batcher import Batcher
+from service.inference.clip_queue import Outcome
+from tests.support.recipe import GOLDEN, draw, shapes_of
 
 SHAPE = (32, 112, 112, 3)
 BATCH = 8
@@ -49,7 +49,7 @@ class Context:
         self._network, self._classes, self._events = network, classes, events
         self._shape: tuple[int, ...] = ()
         self._addresses: dict[str, int] = {}
-        clip = Clip()
+        clip = ClipFormat()
         self._mean = torch.tensor(clip.mean, device=self._device).view(1, 3, 1, 1, 1)
         self._std = torch.tensor(clip.std, device=self._device).view(1, 3, 1, 1, 1)
 
@@ -124,7 +124,7 @@ def results(videos: list[Path], device: int) -> dict[str, object]:
     wanted, clips = [expected["noise_clip_probs"][None]], [noise]
     for video in videos:
         if f"probs:{video.name}" in expected:
-            clips.append(video_clips(video, Clip()))
+            clips.append(video_clips(video, ClipFormat()))
             wanted.append(expected[f"probs:{video.name}"][: len(clips[-1])])
     futures = [batcher.submit(clip) for clip in np.concatenate(clips)]
     found = np.stack([future.result(60).probabilities for future in futures])

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from engine_builder.manifest import Clip
-from service.backends.openvino import OpenVinoBackend, OpenVinoNetwork, streams_of
+from engine_builder.manifest import ClipFormat
+from service.inference.backends.openvino import OpenVinoBackend, OpenVinoNetwork, streams_of
 from service.settings import available_cpus
 
-from .report import finish, parser
+from .harness.report import finish, parser
 from .serve import build
 
 CLIPS = 12  # a worker
@@ -30,7 +30,7 @@ def clips_per_second(model: Path, streams: int) -> float:
     """Of a network compiled for that many streams, and as many workers, in this process."""
     network = OpenVinoNetwork(model, 0, streams)
     backends = [OpenVinoBackend(network) for _ in range(streams)]
-    clip = Clip()
+    clip = ClipFormat()
     frames = np.random.default_rng(0).integers(0, 256, (1, clip.frames, clip.height, clip.width, 3), np.uint8)
 
     def work(backend: OpenVinoBackend, clips: int) -> None:

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
+from .architecture import Network, recognise
 from .errors import BuildError, NetworkError, WtsError
 from .files import replacing, sha256_of
-from .manifest import Clip, Manifest, OnnxFile, Precision
-from .network import Network, recognise
+from .manifest import ClipFormat, Manifest, OnnxFile, Precision
 from .onnx_graph import build_onnx
 from .wts import Tensors, read_wts
 
@@ -20,7 +20,7 @@ class BuildOptions:
     """What a build needs besides the weights. `labels`: one a class, or None for Kinetics-400's."""
 
     name: str
-    clip: Clip = field(default_factory=Clip)
+    clip: ClipFormat = field(default_factory=ClipFormat)
     labels: tuple[str, ...] | None = None
     precisions: tuple[Precision, ...] = ("fp32",)
 

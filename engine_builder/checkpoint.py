@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .architecture import recognise
 from .errors import CheckpointError, NetworkError
-from .network import recognise
 from .wts import Tensors
 
 ARCHITECTURES = ("r3d_18", "mc3_18", "r2plus1d_18")

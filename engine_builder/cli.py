@@ -11,13 +11,14 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from .build import BuildOptions, build_model, read_labels
+from .camera_motion import LABELS, WEIGHTS
 from .checkpoint import load_checkpoint, load_pretrained
-from .engines import add_engine, verify_engines
 from .errors import BuildError
-from .manifest import BUNDLED_WEIGHTS, Clip, Manifest
+from .manifest import ClipFormat, Manifest
 from .sample_clips import made_up_clips, video_clips
-from .tensorrt import EngineOptions, Runtime, describe_engine, load_runtime
-from .tensorrt import Progress as BuildProgress
+from .tensorrt.build import EngineOptions, Runtime, describe_engine, load_runtime
+from .tensorrt.build import Progress as BuildProgress
+from .tensorrt.publish import add_engine, verify_engines
 from .verify import verify_model
 from .wts import write_wts
 
@@ -81,7 +82,7 @@ def build(
     verify: Annotated[bool, typer.Option(help="Run the engine against the reference first.")] = True,
 ) -> None:
     """Make a model directory the service can load: the ONNX network, the manifest and, if asked for, an engine."""
-    clip = Clip(frames=frames) if normalize else Clip(frames=frames, **NOT_NORMALISED)
+    clip = ClipFormat(frames=frames) if normalize else ClipFormat(frames=frames, **NOT_NORMALISED)
     options = BuildOptions(
         name=name or output.resolve().name,
         clip=clip,
@@ -112,8 +113,8 @@ def _show(shown: Progress) -> BuildProgress:
 @app.command()
 def bundled(output: Annotated[Path, typer.Option("--output", "-o", help="The model directory to write.")]) -> None:
     """Make a model directory of the camera-motion model that comes with this package."""
-    labels = read_labels(BUNDLED_WEIGHTS.with_name("labels.txt"))
-    build_model(BUNDLED_WEIGHTS, output, BuildOptions(name="camera-motion", labels=labels))
+    labels = read_labels(LABELS)
+    build_model(WEIGHTS, output, BuildOptions(name="camera-motion", labels=labels))
 
 
 @app.command()

@@ -7,23 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import ManifestError
 from .files import replacing, sha256_of
 
 __all__ = [
-    "BUNDLED_WEIGHTS",
     "INPUT",
     "MANIFEST",
     "OUTPUT",
-    "Clip",
+    "ClipFormat",
     "Engine",
+    "Frames",
     "Gpu",
     "Manifest",
     "ManifestError",
     "OnnxFile",
     "Precision",
+    "Probabilities",
     "Verification",
     "checked_file",
     "sha256_of",
@@ -33,7 +36,10 @@ MANIFEST = "model.json"
 # The network's tensors: uint8 [N, T, H, W, 3] in, float32 [N, classes] out.
 INPUT = "frames"
 OUTPUT = "probabilities"
-BUNDLED_WEIGHTS = Path(__file__).parent / "camera_motion" / "camera_motion.wts"
+# Clips as they go into the network: RGB, [T, H, W, 3] for one, [N, T, H, W, 3] for a batch.
+Frames = npt.NDArray[np.uint8]
+# What it gives: [classes] for a clip, [N, classes] for a batch.
+Probabilities = npt.NDArray[np.float32]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Rgb = tuple[float, float, float]
@@ -44,7 +50,7 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Clip(_Record):
+class ClipFormat(_Record):
     """How a clip is cut and made ready for the network. Defaults: torchvision's transform for these weights."""
 
     frames: int = Field(default=32, ge=1, le=1024)
@@ -57,6 +63,11 @@ class Clip(_Record):
     frame_rate: float | None = Field(default=None, gt=0, le=1000)
 
     @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of a clip's frames: [T, H, W, 3]."""
+        return (self.frames, self.height, self.width, 3)
+
+    @property
     def top(self) -> int:
         """Rows of the resized frame above the crop; rounds as torchvision's `center_crop` does."""
         return round((self.resize_height - self.height) / 2)
@@ -67,7 +78,7 @@ class Clip(_Record):
         return round((self.resize_width - self.width) / 2)
 
     @model_validator(mode="after")
-    def _crop_fits(self) -> "Clip":
+    def _crop_fits(self) -> "ClipFormat":
         if self.height > self.resize_height or self.width > self.resize_width:
             raise ValueError("the crop is larger than the resized frame")
         if not all(value > 0 for value in self.std):
@@ -121,7 +132,7 @@ class Manifest(_Record):
     name: str = Field(min_length=1, max_length=200)
     architecture: str
     labels: tuple[str, ...] = Field(min_length=1)
-    clip: Clip
+    clip: ClipFormat
     weights_sha256: Sha256
     onnx: dict[Precision, OnnxFile]
     engines: tuple[Engine, ...] = ()

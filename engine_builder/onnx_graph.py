@@ -8,9 +8,9 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from .architecture import Block, Conv, Network
 from .errors import NetworkError
-from .manifest import INPUT, OUTPUT, Clip, Precision
-from .network import Block, Conv, Network
+from .manifest import INPUT, OUTPUT, ClipFormat, Precision
 from .wts import Tensors
 
 LOGITS = "logits"
@@ -46,7 +46,7 @@ class _Graph:
         return self.constant(name, stored)
 
 
-def build_onnx(network: Network, tensors: Tensors, clip: Clip, precision: Precision = "fp32") -> onnx.ModelProto:
+def build_onnx(network: Network, tensors: Tensors, clip: ClipFormat, precision: Precision = "fp32") -> onnx.ModelProto:
     """The network as ONNX: `frames` uint8 [N, T, H, W, 3] RGB to `probabilities` float32 [N, classes].
 
     Normalisation and softmax are inside; `logits` is a named inner tensor. In fp16 the convolutions and their weights
@@ -70,7 +70,7 @@ def build_onnx(network: Network, tensors: Tensors, clip: Clip, precision: Precis
     return model
 
 
-def _normalise(graph: _Graph, clip: Clip) -> str:
+def _normalise(graph: _Graph, clip: ClipFormat) -> str:
     """(frames / 255 - mean) / std, channels first. It stays outside the first convolution, whose zero padding means
     zero after normalising."""
     mean, std = np.array(clip.mean, np.float64), np.array(clip.std, np.float64)

@@ -5,16 +5,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from .errors import VerificationError
-from .manifest import Clip
+from .manifest import ClipFormat, Frames
 
-Frames = npt.NDArray[np.uint8]
 CLIPS_PER_VIDEO = 8
 
 
-def made_up_clips(clip: Clip, count: int = 4) -> Frames:
+def made_up_clips(clip: ClipFormat, count: int = 4) -> Frames:
     """Seeded coloured noise that drifts sideways, uint8 [count, T, H, W, 3]."""
     rng = np.random.default_rng(0)
     clips = []
@@ -26,7 +24,7 @@ def made_up_clips(clip: Clip, count: int = 4) -> Frames:
     return np.stack(clips)
 
 
-def video_clips(path: Path, clip: Clip) -> Frames:
+def video_clips(path: Path, clip: ClipFormat) -> Frames:
     """The first clips of a video, uint8 [n, T, H, W, 3] RGB. For trusted files: it decodes in this process.
 
     Raises VerificationError when the video holds no whole clip.
@@ -38,7 +36,7 @@ def video_clips(path: Path, clip: Clip) -> Frames:
     return np.stack(frames[: whole * clip.frames]).reshape(whole, clip.frames, clip.height, clip.width, 3)
 
 
-def _frames(path: Path, clip: Clip, limit: int) -> Iterator[Frames]:
+def _frames(path: Path, clip: ClipFormat, limit: int) -> Iterator[Frames]:
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     for _ in range(limit):
         good, frame = capture.read()

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from .errors import VerificationError
-from .manifest import INPUT, OUTPUT, Manifest, Verification, checked_file
+from .manifest import INPUT, OUTPUT, Frames, Manifest, Probabilities, Verification, checked_file
 
-Probabilities = npt.NDArray[np.float32]
-Frames = npt.NDArray[np.uint8]
 Runner = Callable[[Frames], Probabilities]
 
 # Largest difference of a probability that rounding explains, by precision of the graph.

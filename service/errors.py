@@ -120,6 +120,14 @@ class NotReadyError(ServiceError):
     title = "Not ready"
 
 
+class DecoderUnavailableError(ServiceError):
+    """There was no process to decode the video in, or it was lost for a reason that is not the video's."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    slug = "decoder-unavailable"
+    title = "Decoder unavailable"
+
+
 class DeadlineError(ServiceError):
     """The request took longer than `R3D_REQUEST_TIMEOUT_SECONDS`."""
 

@@ -1,10 +1,12 @@
 """Settings from the environment (prefix `R3D_`); a value out of range stops the start."""
 
+import difflib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -13,7 +15,9 @@ def available_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+PREFIX = "R3D_"
 BackendName = Literal["auto", "tensorrt", "openvino", "onnxruntime"]
+SandboxPolicy = Literal["best-effort", "required"]
 
 
 def _split(value: object) -> object:
@@ -26,7 +30,7 @@ Devices = Annotated[tuple[Annotated[int, Field(ge=0)], ...], NoDecode, BeforeVal
 class Settings(BaseSettings):
     """Everything that can be set. Sizes in bytes, times in seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="R3D_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     model: Annotated[Path | None, Field(description="model directory; unset: the bundled camera-motion model")] = None
     backend: Annotated[BackendName, Field(description="what runs the network")] = "auto"
@@ -46,6 +50,9 @@ class Settings(BaseSettings):
     decode_workers: Annotated[int, Field(ge=1, le=1024, description="videos decoded at once; default: the CPUs")] = (
         Field(default_factory=available_cpus)
     )
+    sandbox: Annotated[
+        SandboxPolicy, Field(description="required: do not start unless decoders can be confined by every mechanism")
+    ] = "best-effort"
     queue_clips: Annotated[int, Field(ge=4, description="clips of all requests that may wait for the network")] = 256
     max_batch: Annotated[int, Field(ge=1, le=1024, description="upper bound of a batch, in clips")] = 32
     batch_wait_ms: Annotated[
@@ -58,3 +65,43 @@ class Settings(BaseSettings):
     ] = None
     tracing: Annotated[bool, Field(description="send OpenTelemetry traces (`OTEL_...` say where to)")] = False
     upload_timeout_seconds: Annotated[float, Field(gt=0, description="longest pause within an upload")] = 60.0
+
+
+class SettingsError(Exception):
+    """The environment holds a bad or unknown setting; `complaints` are for the operator, and show no secret."""
+
+    def __init__(self, complaints: list[str]) -> None:
+        super().__init__("; ".join(complaints))
+        self.complaints = complaints
+
+
+def settings_from_environment(**changes: object) -> Settings:
+    """The environment's settings, with `changes` in place of its values.
+
+    Raises SettingsError, also for a variable that begins as settings do and is none.
+    """
+    complaints = [_unknown(name) for name in unknown_variables(os.environ)]
+    try:
+        settings = Settings(**changes)  # type: ignore[arg-type]
+    except ValidationError as error:
+        complaints += [_bad(str(item["loc"][0]), item["msg"], item["input"]) for item in error.errors()]
+    if complaints:
+        raise SettingsError(complaints)
+    return settings
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Variables that begin as settings do, and name none."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    return sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)
+
+
+def _unknown(variable: str) -> str:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    close = difflib.get_close_matches(variable.upper(), known, 1)
+    return f"{variable}: no such setting" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _bad(field: str, message: str, found: object) -> str:
+    secret = "Secret" in str(Settings.model_fields[field].annotation)
+    return f"{PREFIX}{field.upper()}: {message}" + ("" if secret else f" (found {found!r})")

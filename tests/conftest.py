@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from engine_builder.build import BuildOptions, build_model, read_labels
-from engine_builder.manifest import BUNDLED_WEIGHTS, Manifest
+from engine_builder.camera_motion import LABELS, WEIGHTS
+from engine_builder.manifest import Manifest
 from service.settings import Settings
 
-from .live import LiveServer
-from .videos import write_video
+from .support.live_server import LiveServer
+from .support.videos import write_video
 
 SKIPPED = pytest.StashKey[list[str]]()
 
@@ -48,8 +49,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def model_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundled model, built."""
     directory = tmp_path_factory.mktemp("model") / "camera-motion"
-    labels = read_labels(BUNDLED_WEIGHTS.with_name("labels.txt"))
-    build_model(BUNDLED_WEIGHTS, directory, BuildOptions(name="camera-motion", labels=labels))
+    labels = read_labels(LABELS)
+    build_model(WEIGHTS, directory, BuildOptions(name="camera-motion", labels=labels))
     return directory
 
 

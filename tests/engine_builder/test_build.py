@@ -9,7 +9,7 @@ from engine_builder.files import sha256_of
 from engine_builder.manifest import Manifest
 from engine_builder.wts import write_wts
 
-from ..recipe import Tensors, draw, narrow
+from ..support.recipe import Tensors, draw, narrow
 
 LABELS = tuple("abcde")
 OPTIONS = BuildOptions(name="small", labels=LABELS, precisions=("fp32", "fp16"))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine_builder.manifest import BUNDLED_WEIGHTS
-from engine_builder.network import recognise
+from engine_builder.architecture import recognise
+from engine_builder.camera_motion import WEIGHTS
 from engine_builder.wts import read_wts
 
 needs_torch = pytest.mark.skipif(
@@ -15,8 +15,8 @@ needs_torch = pytest.mark.skipif(
 
 
 def test_the_bundled_weights_are_small_and_an_r3d_18() -> None:
-    assert BUNDLED_WEIGHTS.stat().st_size <= 6_000_000
-    tensors = read_wts(BUNDLED_WEIGHTS)
+    assert WEIGHTS.stat().st_size <= 6_000_000
+    tensors = read_wts(WEIGHTS)
     network = recognise({name: values.size for name, values in tensors.items()})
     assert (network.architecture, network.classes) == ("r3d_18", 9)
     assert 400_000 < sum(values.size for values in tensors.values()) < 600_000

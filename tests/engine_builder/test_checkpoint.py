@@ -13,7 +13,7 @@ from engine_builder.checkpoint import check, load_checkpoint, unwrap
 from engine_builder.errors import CheckpointError
 from engine_builder.wts import read_wts
 
-from ..recipe import Tensors, draw, narrow, shapes_of
+from ..support.recipe import Tensors, draw, narrow, shapes_of
 
 needs_torch = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None, reason="PyTorch is missing: pip install '.[torch]'"

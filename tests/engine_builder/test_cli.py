@@ -7,8 +7,8 @@ import pytest
 from engine_builder.manifest import Manifest
 from engine_builder.wts import write_wts
 
-from ..recipe import draw, narrow
-from ..videos import write_video
+from ..support.recipe import draw, narrow
+from ..support.videos import write_video
 
 
 def engine(*arguments: object) -> "subprocess.CompletedProcess[str]":

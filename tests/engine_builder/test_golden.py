@@ -14,11 +14,11 @@ import openvino
 import pytest
 
 from engine_builder.build import BuildOptions, build_model
-from engine_builder.manifest import Clip
+from engine_builder.manifest import ClipFormat
 from engine_builder.sample_clips import video_clips
 from engine_builder.wts import write_wts
 
-from ..recipe import ARCHITECTURES, GOLDEN, SHARED_VIDEOS, draw, shapes_of
+from ..support.recipe import ARCHITECTURES, GOLDEN, SHARED_VIDEOS, draw, shapes_of
 
 Floats = npt.NDArray[np.float32]
 
@@ -106,5 +106,5 @@ def test_first_clip_is_cut_as_torchvision_cuts_it() -> None:
     with np.load(GOLDEN / "first_clip_seed0.npz") as archive:
         expected, name = archive["clip"], str(archive["video"])
     video = next(video for video in SHARED_VIDEOS if video.name == Path(name).name)
-    difference = video_clips(video, Clip())[0].astype(int) - expected
+    difference = video_clips(video, ClipFormat())[0].astype(int) - expected
     assert np.abs(difference).max() <= 2

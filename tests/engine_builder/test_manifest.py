@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine_builder.manifest import MANIFEST, Clip, Manifest, ManifestError, checked_file
+from engine_builder.manifest import MANIFEST, ClipFormat, Manifest, ManifestError, checked_file
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_what_is_saved_is_loaded(directory: Path, manifest: Manifest) -> None:
 
 
 def test_clip_defaults_are_torchvisions() -> None:
-    clip = Clip()
+    clip = ClipFormat()
     assert (clip.frames, clip.width, clip.height) == (32, 112, 112)
     assert (clip.resize_width, clip.resize_height, clip.left, clip.top) == (171, 128, 30, 8)
     assert clip.mean == (0.43216, 0.394666, 0.37645)

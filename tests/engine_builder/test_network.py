@@ -1,9 +1,9 @@
 import pytest
 
+from engine_builder.architecture import recognise
 from engine_builder.errors import NetworkError
-from engine_builder.network import recognise
 
-from ..recipe import ARCHITECTURES, check_shapes, counts_of, narrow, shapes_of
+from ..support.recipe import ARCHITECTURES, check_shapes, counts_of, narrow, shapes_of
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

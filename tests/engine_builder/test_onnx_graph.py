@@ -3,22 +3,22 @@ import onnx
 import onnxruntime
 import pytest
 
+from engine_builder.architecture import recognise
 from engine_builder.errors import NetworkError
-from engine_builder.manifest import Clip, Precision
-from engine_builder.network import recognise
+from engine_builder.manifest import ClipFormat, Precision
 from engine_builder.onnx_graph import build_onnx, fold
 from engine_builder.wts import Tensors
 
-from ..recipe import ARCHITECTURES, draw, narrow
+from ..support.recipe import ARCHITECTURES, draw, narrow
 
-SMALL = Clip(frames=8, height=32, width=32, resize_height=36, resize_width=48)
+SMALL = ClipFormat(frames=8, height=32, width=32, resize_height=36, resize_width=48)
 
 
 def tensors_of(architecture: str) -> Tensors:
     return {name: values.reshape(-1) for name, values in draw(narrow(architecture, 8, 5)).items()}
 
 
-def graph_of(tensors: Tensors, clip: Clip = SMALL, precision: Precision = "fp32") -> onnx.ModelProto:
+def graph_of(tensors: Tensors, clip: ClipFormat = SMALL, precision: Precision = "fp32") -> onnx.ModelProto:
     return build_onnx(recognise({name: values.size for name, values in tensors.items()}), tensors, clip, precision)
 
 

@@ -11,13 +11,13 @@ import pytest
 
 from engine_builder.build import BuildOptions, build_model
 from engine_builder.errors import BuildError
-from engine_builder.manifest import Clip, Manifest, Precision
+from engine_builder.manifest import ClipFormat, Manifest, Precision
 from engine_builder.overflow import first_overflow
 from engine_builder.sample_clips import made_up_clips
-from engine_builder.tensorrt import EngineOptions, Runtime, build_engine, define, load_runtime
+from engine_builder.tensorrt.build import EngineOptions, Runtime, build_engine, define, load_runtime
 from engine_builder.wts import write_wts
 
-from ..recipe import ARCHITECTURES, draw, narrow, shapes_of
+from ..support.recipe import ARCHITECTURES, draw, narrow, shapes_of
 
 OPTIONS = EngineOptions(Runtime.TENSORRT_RTX, max_batch=16)
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
@@ -44,7 +44,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def test_an_engine_is_built(trt: Any, model: Path, precision: Precision) -> None:
     manifest = Manifest.load(model)
     onnx = model / manifest.onnx[precision].file
-    definition = define(trt, onnx, Clip(), OPTIONS)
+    definition = define(trt, onnx, ClipFormat(), OPTIONS)
     network = definition.network
     assert (network.num_inputs, network.num_outputs) == (1, 1)
     frames, probabilities = network.get_input(0), network.get_output(0)
@@ -61,7 +61,7 @@ def test_an_engine_is_built(trt: Any, model: Path, precision: Precision) -> None
     softmax = [layer for layer in layers if layer.type == trt.LayerType.SOFTMAX]
     assert [layer.get_output(0).dtype for layer in softmax] == [trt.float32]
     phases: list[tuple[str, int, int]] = []
-    engine = build_engine(trt, onnx, Clip(), OPTIONS, model / "cache", lambda *step: phases.append(step))
+    engine = build_engine(trt, onnx, ClipFormat(), OPTIONS, model / "cache", lambda *step: phases.append(step))
     assert len(engine) > onnx.stat().st_size // 2
     assert phases
     assert all(0 <= done <= total for _, done, total in phases)
@@ -101,7 +101,7 @@ def test_the_command_publishes_an_engine(tmp_path: Path) -> None:
 def test_a_network_the_parser_refuses(trt: Any, tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"nonsense")
     with pytest.raises(BuildError, match="parser refuses"):
-        define(trt, tmp_path / "bad.onnx", Clip(), OPTIONS)
+        define(trt, tmp_path / "bad.onnx", ClipFormat(), OPTIONS)
 
 
 def test_a_runtime_that_is_missing() -> None:
@@ -114,7 +114,7 @@ def test_an_overflow_in_half_precision_is_found(tmp_path: Path) -> None:
     tensors["layer1.1.conv2.1.weight"] *= 100
     tensors["layer2.0.conv1.1.weight"] *= 30_000
     write_wts(tmp_path / "hot.wts", tensors)
-    clip = Clip(frames=8, height=32, width=32)
+    clip = ClipFormat(frames=8, height=32, width=32)
     options = BuildOptions(name="hot", labels=("a", "b", "c"), clip=clip, precisions=PRECISIONS)
     build_model(tmp_path / "hot.wts", tmp_path / "model", options)
     [frames] = made_up_clips(clip, 1)

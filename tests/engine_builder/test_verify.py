@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 
 from engine_builder.errors import VerificationError
-from engine_builder.manifest import Clip, ManifestError
+from engine_builder.manifest import ClipFormat, ManifestError
 from engine_builder.sample_clips import made_up_clips, video_clips
 from engine_builder.verify import compare, verify_model
 
-from ..videos import write_video
+from ..support.videos import write_video
 
 
 def test_every_runtime_agrees(model_directory: Path) -> None:
-    results = verify_model(model_directory, made_up_clips(Clip(), 2))
+    results = verify_model(model_directory, made_up_clips(ClipFormat(), 2))
     assert [(result.runtime, result.precision) for result in results] == [("openvino", "fp32"), ("onnxruntime", "fp32")]
     for result in results:
         assert result.good
@@ -26,7 +26,7 @@ def test_a_changed_file_is_noticed(model_directory: Path, tmp_path: Path) -> Non
     directory = Path(shutil.copytree(model_directory, tmp_path / "model"))
     (directory / "model.onnx").write_bytes(b"other")
     with pytest.raises(ManifestError, match="SHA-256"):
-        verify_model(directory, made_up_clips(Clip(), 1))
+        verify_model(directory, made_up_clips(ClipFormat(), 1))
 
 
 def test_differences_are_measured() -> None:
@@ -41,16 +41,16 @@ def test_differences_are_measured() -> None:
 
 
 def test_made_up_clips_are_always_the_same_and_move() -> None:
-    clips = made_up_clips(Clip(frames=16), 3)
+    clips = made_up_clips(ClipFormat(frames=16), 3)
     assert clips.shape == (3, 16, 112, 112, 3)
     assert clips.dtype == np.uint8
-    assert (clips == made_up_clips(Clip(frames=16), 3)).all()
+    assert (clips == made_up_clips(ClipFormat(frames=16), 3)).all()
     assert (clips[1, 0] != clips[1, 15]).any()
 
 
 def test_clips_of_a_video(tmp_path: Path) -> None:
     video = write_video(tmp_path / "video.mp4", frames=70)
-    assert video_clips(video, Clip()).shape == (2, 32, 112, 112, 3)
+    assert video_clips(video, ClipFormat()).shape == (2, 32, 112, 112, 3)
     short = write_video(tmp_path / "short.mp4", frames=31)
     with pytest.raises(VerificationError, match="31 frames"):
-        video_clips(short, Clip())
+        video_clips(short, ClipFormat())

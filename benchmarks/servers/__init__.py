@@ -1,0 +1,1 @@
+"""Servers that the benchmarks measure this project against."""

@@ -1,0 +1,1 @@
+"""TensorRT engines from a model directory's ONNX network: build, run, publish."""

@@ -1,0 +1,44 @@
+"""Files classified in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ..api.answers import classify_answer
+from ..api.problem import problem_of
+from ..api.schemas import ClassifyAnswer
+from ..classification.classifier import Classifier
+from ..errors import ServiceError
+from ..settings import Settings
+from .outcome import FileClassifier, OnProgress, Options, Refusal
+
+
+@asynccontextmanager
+async def local(settings: Settings, options: Options) -> AsyncIterator[FileClassifier]:
+    """The service's pipeline in this process. Raises StartupError."""
+    async with Classifier.open(settings) as classifier:
+        top_k = min(options.top_k, len(classifier.manifest.labels))
+
+        async def classify(video: Path, on_progress: OnProgress) -> ClassifyAnswer:
+            await asyncio.to_thread(_check_readable, video)
+            try:
+                done = await classifier.classify(
+                    video, options.query, lambda result: on_progress(f"{result.span.index + 1} clips")
+                )
+            except ServiceError as error:
+                raise _refusal_of(error) from error
+            return classify_answer(done, classifier.manifest, classifier.description, top_k)
+
+        yield classify
+
+
+def _check_readable(video: Path) -> None:
+    with video.open("rb"):
+        pass
+
+
+def _refusal_of(error: ServiceError) -> Refusal:
+    problem = problem_of(error, request_id="")
+    wait = error.headers.get("Retry-After")
+    return Refusal(problem.type, problem.title, problem.status, problem.detail, None if wait is None else float(wait))

@@ -1,0 +1,57 @@
+"""What is known of a video: clip by clip, and once it is through."""
+
+from dataclasses import dataclass
+
+from engine_builder.manifest import Probabilities
+
+from ..decoding.messages import ClipSpan, Ended, Opened
+from ..inference.clip_queue import Outcome
+from .vote import Verdict
+
+
+@dataclass(frozen=True)
+class Query:
+    """What may be asked of a classification, in place of the model's own."""
+
+    frame_rate: float | None = None
+
+
+@dataclass(frozen=True)
+class ClipResult:
+    """A clip's place in the video, and what the network made of it."""
+
+    span: ClipSpan
+    outcome: Outcome
+
+    @property
+    def probabilities(self) -> Probabilities:
+        """float32 [classes]; not to be written to."""
+        return self.outcome.probabilities
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Everything known of a video once it is through. Times are seconds of `time.monotonic`."""
+
+    verdict: Verdict
+    clips: list[ClipResult]
+    opened: Opened
+    ended: Ended
+    started: float
+    decoded: float
+    finished: float
+
+    @property
+    def queue_seconds(self) -> float:
+        """Time the clips waited for the network, summed."""
+        return sum(result.outcome.queued_seconds for result in self.clips)
+
+    @property
+    def inference_seconds(self) -> float:
+        """The clips' shares of their batches' time, summed."""
+        return sum(result.outcome.inference_seconds for result in self.clips)
+
+    @property
+    def total_seconds(self) -> float:
+        """From the file to the verdict."""
+        return self.finished - self.started

@@ -1,0 +1,48 @@
+"""Who is served when, and with how much: every decision of the kind, as pure functions.
+
+What carries them out: `decoding.decoder` has the slots, `inference.round_robin` the order, `web.admission` the limit.
+"""
+
+# Clips of one request that may be in the queue: enough to keep a device busy, too few to hold others up.
+WINDOW = 4
+# Videos that may be open for one that is decoded: they take turns, clip by clip, so that a short one need not wait
+# until a long one is through. Each takes a process with a few frames.
+OPEN_PER_DECODE_SLOT = 4
+# More threads for one video gain little, and each takes frames' worth of memory.
+MAX_DECODE_THREADS = 4
+
+
+def open_slots(decode_slots: int) -> int:
+    """Videos that may be open, where `decode_slots` of them are decoded at a time."""
+    return decode_slots * OPEN_PER_DECODE_SLOT
+
+
+def max_requests(queue_clips: int) -> int:
+    """Requests in progress, so that all their clips find room in a queue of that many."""
+    return max(1, queue_clips // WINDOW)
+
+
+def window(active_videos: int, workers: int) -> int:
+    """Clips that a video may have in the queue; a lone one enough for every worker and the one behind it."""
+    return max(WINDOW, workers + 2) if active_videos == 1 else WINDOW
+
+
+def decode_threads(decode_slots: int, open_videos: int, network_bound: bool) -> int:
+    """Threads for one more video beside `open_videos` others.
+
+    A lone video gets the idle CPUs, unless the network wants them: a thread more makes each frame dearer. Among several
+    videos, a thread each wastes the least.
+    """
+    if network_bound:
+        return 1
+    return max(1, min(MAX_DECODE_THREADS, decode_slots // (open_videos + 1)))
+
+
+def is_network_bound(inference_seconds: float, workers: int, decode_seconds: float) -> bool:
+    """Whether a video of which this is known was held up by the network, not by decoding."""
+    return inference_seconds / workers > decode_seconds
+
+
+def goes_ahead(clip_index: int) -> bool:
+    """Whether a clip goes before those of others: a request's first does, so that a newcomer is answered soon."""
+    return clip_index == 0

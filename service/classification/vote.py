@@ -1,0 +1,53 @@
+"""Clip probabilities to a verdict. Pure functions over NumPy arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine_builder.manifest import Probabilities
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The video's label. `confidence` is the mean over all clips of that label's probability."""
+
+    label_index: int
+    votes: int
+    confidence: float
+
+
+@dataclass
+class Tally:
+    """Votes and probability sums so far: all that a verdict needs, whatever the video's length."""
+
+    votes: npt.NDArray[np.int64]
+    sums: npt.NDArray[np.float64]
+    clips: int = 0
+
+    @classmethod
+    def over(cls, classes: int) -> "Tally":
+        """An empty tally."""
+        return cls(np.zeros(classes, np.int64), np.zeros(classes, np.float64))
+
+    def add(self, probabilities: Probabilities) -> None:
+        """Count one clip's probabilities, float32 [classes]."""
+        self.votes[int(probabilities.argmax())] += 1
+        self.sums += probabilities
+        self.clips += 1
+
+    def verdict(self) -> Verdict:
+        """Most votes; a tie goes to the higher mean probability, then to the lower index.
+
+        Raises ValueError when no clip was counted.
+        """
+        if not self.clips:
+            raise ValueError("no clip was counted")
+        tied = np.flatnonzero(self.votes == self.votes.max())
+        winner = int(tied[self.sums[tied].argmax()])
+        return Verdict(winner, int(self.votes[winner]), float(self.sums[winner] / self.clips))
+
+
+def top_indices(probabilities: Probabilities, count: int) -> list[int]:
+    """The `count` most probable classes, best first; equals in the order of their index."""
+    return [int(index) for index in np.argsort(-probabilities, kind="stable")[:count]]

@@ -1,0 +1,1 @@
+"""Entry points: `r3d-serve` and `r3d-classify`."""

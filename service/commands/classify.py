@@ -1,0 +1,119 @@
+"""`r3d-classify`: files from the command line or a manifest, classified here or by a service."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ..api.schemas import ClassifyAnswer
+from ..batch.local import local
+from ..batch.many import Here, classify_all
+from ..batch.outcome import FileClassifier, Options, Outcome, Refusal
+from ..batch.remote import remote
+from ..batch.results_file import files_in, open_results
+from ..classification.results import Query
+from ..errors import StartupError
+from ..settings import available_cpus
+from .environment import load_settings
+from .progress import RunProgress, bar_of, progress_bars
+
+SOME_FAILED = 1
+BAD_USAGE = 2
+CANNOT_START = 3
+TOP_SHOWN = 3
+
+Report = Callable[[Path, Outcome], None]
+
+
+def table_of(video: Path, answer: ClassifyAnswer) -> Table:
+    """Clips and verdict, for people."""
+    verdict = f"{answer.label}: {answer.votes} of {len(answer.clips)} clips, confidence {answer.confidence:.2f}"
+    table = Table("clip", "seconds", "label", "probability", "then", title=str(video), caption=verdict)
+    for clip in answer.clips:
+        then = ", ".join(f"{top.label} {top.probability:.2f}" for top in clip.top[1:TOP_SHOWN])
+        seconds = f"{clip.start_seconds:.2f} – {clip.end_seconds:.2f}"
+        table.add_row(str(clip.index), seconds, clip.label, f"{clip.probability:.2f}", then)
+    return table
+
+
+async def run(
+    opening: AbstractAsyncContextManager[FileClassifier], videos: Sequence[Path], jobs: int, report: Report
+) -> int:
+    """The exit status: 0 when every file was classified."""
+    try:
+        with progress_bars() as bars:
+            overall = RunProgress(len(videos), bars)
+
+            def tell(video: Path, outcome: Outcome) -> None:
+                if isinstance(outcome, Refusal):
+                    bars.console.print(f"{video}: {outcome.detail}", style="red", markup=False, soft_wrap=True)
+                report(video, outcome)
+                overall.advance()
+
+            async with opening as classifier:
+                failed = await classify_all(videos, Here(classifier, jobs, partial(bar_of, bars)), tell)
+    except StartupError as error:
+        typer.echo(f"r3d-classify: {error}", err=True)
+        return CANNOT_START
+    return SOME_FAILED if failed else 0
+
+
+def classify(
+    videos: Annotated[list[Path] | None, typer.Argument(help="Video files.", exists=True, dir_okay=False)] = None,
+    manifest: Annotated[
+        Path | None, typer.Option("--from", help="A file that names videos, one a line; - is standard input.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write JSON lines to this file; videos that are in it are left out.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Files at a time. Default: 1; with --out, the CPUs.")] = None,
+    server: Annotated[str | None, typer.Option(metavar="URL", help="Have a running service classify them.")] = None,
+    key: Annotated[str | None, typer.Option(envvar="R3D_API_KEY", help="The service's API key.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Model directory. Default: the bundled model.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON answer a line, as the service gives.")] = False,
+    top_k: Annotated[int, typer.Option(min=1, help="Labels listed a clip.")] = 5,
+    frame_rate: Annotated[float | None, typer.Option(min=0.001, max=1000, help="Resample to this rate.")] = None,
+) -> None:  # fmt: skip
+    """Classify video files.
+
+    Exit status: 0 all good, 1 some failed, 2 bad usage, 3 nothing can be classified: no model, or no service.
+    """
+    logging.basicConfig(level=logging.ERROR)
+    options = Options(top_k, Query(frame_rate))
+    with ExitStack() as stack:
+        try:
+            chosen = [*(videos or []), *(files_in(manifest) if manifest else [])]
+            results = stack.enter_context(open_results(out)) if out else None
+        except (StartupError, OSError) as error:
+            typer.echo(f"r3d-classify: {error}", err=True)
+            raise typer.Exit(BAD_USAGE) from error
+        if not chosen:
+            raise typer.BadParameter("name a video, or a list of them with --from")
+        left = [video for video in chosen if results is None or str(video) not in results.done]
+        report = results.add if results else _print_json if json else _print_table
+        opening = remote(server, key, options) if server else local(load_settings(model), options)
+        status = asyncio.run(run(opening, left, jobs or (available_cpus() if out else 1), report))
+    if status:
+        raise typer.Exit(status)
+
+
+def _print_json(_: Path, outcome: Outcome) -> None:
+    if isinstance(outcome, ClassifyAnswer):
+        print(outcome.model_dump_json(), flush=True)
+
+
+def _print_table(video: Path, outcome: Outcome) -> None:
+    if isinstance(outcome, ClassifyAnswer):
+        Console().print(table_of(video, outcome))
+
+
+def main() -> None:
+    """Entry point."""
+    typer.run(classify)

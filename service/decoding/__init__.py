@@ -1,0 +1,1 @@
+"""A file to clips: each video in a confined process of its own; both ends of that process."""

@@ -1,0 +1,98 @@
+"""The decode child's work: one file in, messages and clips out, over a socket."""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import cv2
+
+from engine_builder.manifest import Frames
+
+from .messages import LENGTHS, ClipSpan, Ended, ErrorKind, Failed, Job, Opened
+from .sampling import cut, resample
+from .video import DecodeError, Frame, Video
+
+
+class Parent:
+    """The parent as the child sees it; `waited` is the time spent until it asked, and took what it asked for."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.waited = 0.0
+
+    def wait_until_asked(self) -> None:
+        """Returns when the parent asks for a clip. Raises BrokenPipeError when it wants no more."""
+        started = time.monotonic()
+        if not self._connection.recv(1):
+            raise BrokenPipeError
+        self.waited += time.monotonic() - started
+
+    def send(self, message: Opened | ClipSpan | Ended | Failed, frames: Frames | None = None) -> None:
+        """One message and, for a clip, its frames (contiguous)."""
+        started = time.monotonic()
+        header = message.model_dump_json().encode()
+        self._connection.sendall(LENGTHS.pack(len(header), 0 if frames is None else frames.nbytes) + header)
+        if frames is not None:
+            self._connection.sendall(frames.data.cast("B"))
+        self.waited += time.monotonic() - started
+
+
+def run(job: Job, connection: socket.socket) -> None:
+    """Decode the job's file and send what it holds, as asked; every expected failure becomes a message.
+
+    Raises BrokenPipeError or ConnectionResetError when the parent wants no more.
+    """
+    parent = Parent(connection)
+    try:
+        _decode(job, parent)
+    except DecodeError as error:
+        parent.send(Failed(error=error.kind, detail=error.detail))
+    except (MemoryError, cv2.error) as error:
+        parent.send(_explain(error))
+
+
+def _explain(error: Exception) -> Failed:
+    no_memory = isinstance(error, MemoryError) or getattr(error, "code", 0) == cv2.Error.StsNoMem
+    kind: ErrorKind = "memory" if no_memory else "undecodable"
+    detail = "too much memory: decoding takes more than it may" if no_memory else "OpenCV cannot convert its frames"
+    return Failed(error=kind, detail=detail)
+
+
+def _decode(job: Job, parent: Parent) -> None:
+    started = time.monotonic()
+    parent.wait_until_asked()
+    video = Video(job)
+    parent.send(video.opened)
+    clips = 0
+    for span, frames in cut(_frames(job, video), job.frames, _frame_seconds(job, video), job.max_frames):
+        parent.send(span, frames)
+        clips += 1
+        parent.wait_until_asked()
+    if not video.frames_decoded:
+        raise DecodeError("undecodable", "no frame could be decoded")
+    if not clips:
+        raise DecodeError("too-short", _too_short(job, video))
+    parent.send(
+        Ended(
+            frames=video.frames_decoded,
+            clips=clips,
+            partial=video.partial,
+            duration_seconds=video.seconds,
+            busy_seconds=max(0.0, time.monotonic() - started - parent.waited),
+        )
+    )
+
+
+def _frames(job: Job, video: Video) -> Iterator[Frame]:
+    if job.frame_rate is None:
+        return video.frames()
+    return resample(video.frames(), job.frame_rate, video.opened.frame_rate)
+
+
+def _frame_seconds(job: Job, video: Video) -> float:
+    return 1 / (job.frame_rate or video.opened.frame_rate)
+
+
+def _too_short(job: Job, video: Video) -> str:
+    at_rate = f" at {job.frame_rate:g} frames/s" if job.frame_rate else ""
+    return f"{video.frames_decoded} frames decoded; a clip takes {job.frames}{at_rate}"

@@ -1,0 +1,160 @@
+"""The parent's side of decoding: one child for each video, forked by the fork server, killed when no longer wanted."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from ..errors import DecoderCrashedError, DecoderUnavailableError, ServiceError, StartupError
+from ..settings import SandboxPolicy
+from .clip_stream import ClipStream, ProtocolError
+from .fork_client import RETRY, Child, ForkClient
+from .formats import DEMUXERS
+from .messages import Job
+from .sandbox.confinement import Sandbox, missing
+
+logger = logging.getLogger(__name__)
+
+# A child whose connection ended is ending too; one that is still there after this long only pretends.
+EXIT_SECONDS = 2.0
+
+# Options reach FFmpeg through OpenCV's environment only. Demuxers and protocols by name: a playlist or a script in a
+# video's clothes opens nothing. More read attempts: a file may start with thousands of audio packets.
+FFMPEG_ENVIRONMENT = {
+    "OPENCV_FFMPEG_CAPTURE_OPTIONS": f"protocol_whitelist;file|format_whitelist;{','.join(DEMUXERS)}",
+    "OPENCV_FFMPEG_READ_ATTEMPTS": "100000",
+    "OPENCV_LOG_LEVEL": "OFF",
+    "OPENBLAS_NUM_THREADS": "1",
+    # Every arena of a thread takes address space, which is limited.
+    "MALLOC_ARENA_MAX": "2",
+}
+
+
+class Decoder:
+    """Decodes videos, each in a confined child process. Use it in the event loop it was started in.
+
+    At most `open_slots` videos are open at a time, and `decode_slots` of them decode; the others wait their turn, which
+    comes with every clip.
+    """
+
+    def __init__(self, decode_slots: int, open_slots: int, sandbox: SandboxPolicy = "best-effort") -> None:
+        self._decode_slots = asyncio.Semaphore(decode_slots)
+        self._open_slots = asyncio.Semaphore(open_slots)
+        self._policy = sandbox
+        self._open = 0
+        self._client: ForkClient | None = None
+        self._starting = asyncio.Lock()
+        self._replacing: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @property
+    def open_videos(self) -> int:
+        """Videos that are open now."""
+        return self._open
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """Which mechanisms confine the children; empty before the start."""
+        return {} if self._client is None else self._client.sandbox
+
+    async def start(self) -> ForkClient:
+        """Start the fork server, unless one is alive; returns when it can fork.
+
+        Raises StartupError, also when the sandbox is required and this system has not all of it.
+        """
+        async with self._starting:
+            if self._client is not None and self._client.alive:
+                return self._client
+            if self._client is not None:
+                await self._client.close()
+            try:
+                self._client = await ForkClient.launch(FFMPEG_ENVIRONMENT, self._lost)
+            except OSError as error:
+                raise StartupError(f"the decode server cannot be started: {error}") from error
+            self._check_sandbox(self._client.sandbox)
+            return self._client
+
+    def _check_sandbox(self, sandbox: Sandbox) -> None:
+        active = ", ".join(name.replace("_", " ") for name, there in sandbox.items() if there)
+        lacking = missing(sandbox)
+        if lacking and self._policy == "required":  # each child checks again, and decodes nothing
+            raise StartupError(f"R3D_SANDBOX=required, but this system has no {lacking}")
+        level = logging.WARNING if lacking else logging.INFO
+        logger.log(level, "decoders are confined by %s%s", active, f"; missing: {lacking}" if lacking else "")
+
+    def _lost(self) -> None:
+        """The fork server ended by itself: start another at once."""
+        if not self._closed:
+            logger.warning("the decode server ended, and with it the videos that were being decoded; starting another")
+            self._replacing = asyncio.create_task(self._replace())
+
+    async def _replace(self) -> None:
+        try:
+            await self.start()
+        except StartupError as error:  # the next video tries again
+            logger.error("no decode server: %s", error)
+
+    async def close(self) -> None:
+        """End the fork server and every child."""
+        self._closed = True
+        if self._replacing is not None:
+            self._replacing.cancel()
+            await asyncio.wait([self._replacing])
+        if self._client is not None:
+            await self._client.close()
+
+    @asynccontextmanager
+    async def open(self, job: Job) -> AsyncIterator[ClipStream]:
+        """Decode in a child of its own, which is gone when the block is left.
+
+        Raises DecoderCrashedError when the child dies, DecoderUnavailableError when there is none for a reason that is
+        not the video's, and from the stream whatever is wrong with the video.
+        """
+        async with self._open_slots:
+            self._open += 1
+            try:
+                async with self._child(job) as stream:
+                    yield stream
+            finally:
+                self._open -= 1
+
+    @asynccontextmanager
+    async def _child(self, job: Job) -> AsyncIterator[ClipStream]:
+        client = await self._running_client()
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with ours:
+            with theirs:
+                job = job.model_copy(update={"require_sandbox": self._policy == "required"})
+                child = client.fork(job, theirs)
+            try:
+                yield ClipStream(job, ours, self._decode_slots)
+            except EOFError:
+                raise await _reason(client, child) from None
+            except ProtocolError as error:
+                client.kill(child)
+                await asyncio.shield(child.ended)
+                raise DecoderCrashedError(f"the decoder broke its protocol: {error}") from error
+            finally:
+                ours.close()
+                client.kill(child)
+                # A child holds its slot until it is gone.
+                with suppress(asyncio.CancelledError):
+                    await asyncio.shield(child.ended)
+
+    async def _running_client(self) -> ForkClient:
+        try:
+            return await self.start()
+        except StartupError as error:
+            raise DecoderUnavailableError(str(error), RETRY) from error
+
+
+async def _reason(client: ForkClient, child: Child) -> ServiceError:
+    """Why a child's connection ended; a child that only closed it is killed."""
+    try:
+        return await asyncio.wait_for(asyncio.shield(child.ended), EXIT_SECONDS)
+    except TimeoutError:
+        client.kill(child)
+        await asyncio.shield(child.ended)
+        return DecoderCrashedError("the decoder closed its connection and went on")

@@ -1,0 +1,98 @@
+"""What a decode child and its parent tell each other, over a stream socket.
+
+Parent to child: `NEXT`, one byte for each clip it asks for. The child does nothing until then.
+Child to parent, for each `NEXT`: a `ClipSpan` with its frames, or `Ended`, or `Failed`; `Opened` goes before the first.
+The child has met untrusted bytes, so every message is checked on arrival. On the wire: two big-endian uint32, the
+length of a JSON header and of the raw frames behind it (0 for none).
+"""
+
+import struct
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+NEXT = b"n"
+LENGTHS = struct.Struct("!II")
+MAX_HEADER_BYTES = 4096
+
+Seconds = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=1 << 40)]
+
+ErrorKind = Literal["unsupported", "undecodable", "too-short", "too-long", "frames-too-large", "memory", "time"]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Opened(_Message):
+    """The file was opened: what the container says of its first video stream."""
+
+    kind: Literal["opened"] = "opened"
+    codec: str = Field(max_length=32)
+    width: Count
+    height: Count
+    frame_rate: Seconds
+
+
+class ClipSpan(_Message):
+    """A clip's place in the video; its frames, uint8 [T, H, W, 3], follow.
+
+    Frames count from 0, `end_frame` is one past the last.
+    """
+
+    kind: Literal["clip"] = "clip"
+    index: Count
+    start_frame: Count
+    end_frame: Count
+    start_seconds: Seconds
+    end_seconds: Seconds
+
+
+class Ended(_Message):
+    """The video is over. `busy_seconds` went into decoding, waiting for the parent not counted."""
+
+    kind: Literal["ended"] = "ended"
+    frames: Count
+    clips: Count
+    partial: bool
+    duration_seconds: Seconds
+    busy_seconds: Seconds
+
+
+class Failed(_Message):
+    """The video cannot be classified, and why."""
+
+    kind: Literal["failed"] = "failed"
+    error: ErrorKind
+    detail: str = Field(max_length=1000)
+
+
+Message = Annotated[Opened | ClipSpan | Ended | Failed, Field(discriminator="kind")]
+
+MESSAGES: TypeAdapter[Opened | ClipSpan | Ended | Failed] = TypeAdapter(Message)
+
+
+class Job(_Message):
+    """What a child is asked to do: decode `path` and cut it into clips of this format."""
+
+    path: str
+    frames: int
+    height: int
+    width: int
+    resize_height: int
+    resize_width: int
+    top: int
+    left: int
+    frame_rate: float | None
+    max_frames: int
+    max_frame_pixels: int
+    memory_bytes: int
+    seconds: float
+    threads: int = 1
+    require_sandbox: bool = False
+
+    @property
+    def clip_bytes(self) -> int:
+        """Size of a clip's frames."""
+        return self.frames * self.height * self.width * 3

@@ -1,0 +1,33 @@
+"""All the mechanisms together: what a decode child is left with, and which of them this system has."""
+
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+
+from .landlock import only_read
+from .privileges import drop_privileges
+from .rlimits import limit
+from .seccomp import deny_syscalls
+
+# Mechanism -> whether it is active, by the names that `/health` and `/metrics` use.
+Sandbox = Mapping[str, bool]
+
+
+def confine(path: Path, address_space: int, cpu_seconds: float) -> dict[str, bool]:
+    """Leave this process, for good, only what decoding the file at `path` takes; which mechanisms are active.
+
+    The network is left before (`privileges.leave_network`). Raises OSError when the system refuses one that it has.
+    """
+    machine = platform.machine()
+    limit(address_space, cpu_seconds)
+    return {
+        "rlimits": True,
+        "capabilities": drop_privileges(machine),
+        "landlock": only_read(path),
+        "seccomp": deny_syscalls(machine),
+    }
+
+
+def missing(sandbox: Sandbox) -> str:
+    """The mechanisms that are not active, in words; empty when all are."""
+    return ", ".join(name.replace("_", " ") for name, active in sandbox.items() if not active)

@@ -1,0 +1,57 @@
+"""Any backend whose `infer` leaves the processor free: the next batch is put together while one is computed."""
+
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine_builder.manifest import Frames, Probabilities
+
+from .protocol import Backend, Description
+
+
+@dataclass(frozen=True)
+class _InFlight:
+    buffer: Frames
+    probabilities: "Future[Probabilities]"
+
+
+class DoubleBuffered:
+    """A pipelined backend over a plain one, which it owns and runs in a thread of its own."""
+
+    depth = 2
+
+    def __init__(self, backend: Backend, clip_shape: tuple[int, ...]) -> None:
+        """`clip_shape`: [T, H, W, 3]."""
+        self.description: Description = backend.description
+        self.max_batch = backend.max_batch
+        self._backend = backend
+        # Used again and again: fresh memory of this size costs more than the copy.
+        shape = (self.max_batch, *clip_shape)
+        self._free = deque(np.empty(shape, np.uint8) for _ in range(self.depth))
+        self._thread = ThreadPoolExecutor(1, "infer-staged")
+
+    def start(self, clips: Sequence[Frames]) -> _InFlight:
+        """See `PipelinedBackend.start`."""
+        buffer = self._free.popleft()
+        for place, clip in zip(buffer, clips, strict=False):
+            place[...] = clip
+        return _InFlight(buffer, self._thread.submit(self._backend.infer, buffer[: len(clips)]))
+
+    def finish(self, in_flight: _InFlight) -> Probabilities:
+        """See `PipelinedBackend.finish`."""
+        try:
+            return in_flight.probabilities.result()
+        finally:
+            self._free.append(in_flight.buffer)
+
+    def infer(self, frames: Frames) -> Probabilities:
+        """See `Backend.infer`."""
+        return self.finish(self.start(list(frames)))
+
+    def close(self) -> None:
+        """Wait for what runs, then close the backend."""
+        self._thread.shutdown()
+        self._backend.close()

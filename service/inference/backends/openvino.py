@@ -1,0 +1,72 @@
+"""OpenVINO on the CPU: the default where there is no NVIDIA GPU."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import openvino
+
+from engine_builder.manifest import Frames, Probabilities
+
+from .protocol import Description
+
+INPUT_CLIPS = 1
+# Two cores work well together on a clip, more do not: on 16 cores, 8 streams of 2 gave the whole service 1.4 to 1.7
+# times the clips/s of all 16 on one clip after the other (benchmarks/NOTES.md).
+STREAM_THREADS = 2
+
+
+def streams_of(threads: int) -> int:
+    """Clips to work on at once with that many threads."""
+    return max(1, threads // STREAM_THREADS)
+
+
+class OpenVinoNetwork:
+    """A network, compiled when first asked for, and shared by the threads that run it."""
+
+    def __init__(self, model: Path, threads: int, streams: int) -> None:
+        """`model` is ONNX; bf16 where the CPU has it, else fp32. `threads` 0: OpenVINO's choice."""
+        self._model, self._threads, self._streams = model, threads, streams
+        self._compiling = threading.Lock()
+        self._compiled: openvino.CompiledModel | None = None
+        self.description = Description("openvino", "fp32", "CPU")
+
+    def request(self) -> openvino.InferRequest:
+        """One to run in the calling thread. Raises RuntimeError when OpenVINO cannot load the model."""
+        with self._compiling:
+            if self._compiled is None:
+                self._compiled = self._compile()
+            return self._compiled.create_infer_request()
+
+    def _compile(self) -> openvino.CompiledModel:
+        core = openvino.Core()
+        has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        config: dict[str, object] = {"INFERENCE_PRECISION_HINT": "bf16" if has_bf16 else "f32"}
+        config |= {"NUM_STREAMS": self._streams} if self._streams > 1 else {"PERFORMANCE_HINT": "LATENCY"}
+        if self._threads:
+            config["INFERENCE_NUM_THREADS"] = self._threads
+        network = core.read_model(self._model)
+        # A fixed shape is a tenth faster than a dynamic one.
+        network.reshape([INPUT_CLIPS, *list(network.input(0).partial_shape)[1:]])
+        device = str(core.get_property("CPU", "FULL_DEVICE_NAME")).strip()
+        self.description = Description("openvino", "bf16" if has_bf16 else "fp32", device)
+        return core.compile_model(network, "CPU", config)
+
+
+class OpenVinoBackend:
+    """One clip at a time: a batch gains nothing on a CPU. Several of these share a network's streams."""
+
+    max_batch = INPUT_CLIPS
+
+    def __init__(self, network: OpenVinoNetwork) -> None:
+        """Raises RuntimeError when OpenVINO cannot load the network."""
+        self._request = network.request()
+        self.description = network.description
+
+    def infer(self, frames: Frames) -> Probabilities:
+        """See `Backend.infer`."""
+        self._request.infer([frames], share_inputs=True)
+        return np.array(self._request.get_output_tensor(0).data, np.float32)
+
+    def close(self) -> None:
+        """Nothing to give back before the object goes."""

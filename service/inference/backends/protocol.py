@@ -1,0 +1,71 @@
+"""What a backend is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from engine_builder.manifest import Frames, Probabilities
+
+
+@dataclass(frozen=True)
+class Description:
+    """What runs, for `/health`, the log and every result."""
+
+    backend: str
+    precision: str
+    device: str
+
+
+class Backend(Protocol):
+    """A loaded network. Created, used and closed in one thread."""
+
+    @property
+    def description(self) -> Description:
+        """What runs."""
+
+    @property
+    def max_batch(self) -> int:
+        """Most clips `infer` takes."""
+
+    def infer(self, frames: Frames) -> Probabilities:
+        """uint8 [n, T, H, W, 3] RGB, n from 1 to `max_batch`, to probabilities float32 [n, classes]."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+@runtime_checkable
+class PipelinedBackend(Backend, Protocol):
+    """A backend that works on several batches at once, so that one's transfer hides behind another's computing."""
+
+    @property
+    def depth(self) -> int:
+        """Batches that may be started and not finished."""
+
+    def start(self, clips: Sequence[Frames]) -> Any:
+        """Begin a batch of 1 to `max_batch` clips, uint8 [T, H, W, 3]; returns what `finish` takes without waiting."""
+
+    def finish(self, in_flight: Any) -> Probabilities:
+        """Wait for a batch, the oldest first: float32 [n, classes], yours to keep."""
+
+
+class Sequential:
+    """Any backend, one batch at a time, with the pipelined interface."""
+
+    depth = 1
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def start(self, clips: Sequence[Frames]) -> Frames:
+        """The batch as one array."""
+        return clips[0][None] if len(clips) == 1 else np.stack(clips)
+
+    def finish(self, in_flight: Frames) -> Probabilities:
+        """Compute it now."""
+        return self._backend.infer(in_flight)
+
+
+BackendFactory = Callable[[], Backend]

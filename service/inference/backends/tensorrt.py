@@ -1,0 +1,112 @@
+"""TensorRT and TensorRT-RTX engines through PyCUDA: memory and streams are PyCUDA's, the network TensorRT's.
+
+TensorRT works in the device's *primary* context, so that is the one retained and pushed here, in the worker thread;
+`pycuda.autoinit` and `make_context` would make another.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pycuda import driver
+
+from engine_builder.manifest import INPUT, OUTPUT, Frames, Probabilities
+
+from ...errors import BackendLostError
+from .protocol import Description
+
+# Two batches: while one computes, the next is copied in and the last one out.
+DEPTH = 2
+
+
+@dataclass
+class _Slot:
+    """Everything one batch needs, made once: nothing is allocated while serving."""
+
+    stream: Any
+    execution: Any
+    staged_input: Frames  # page-locked
+    staged_output: Probabilities  # page-locked
+    device_input: Any
+    device_output: Any
+    clips: int = 0
+
+
+class TensorRtBackend:
+    """An engine on one GPU."""
+
+    depth = DEPTH
+
+    def __init__(
+        self, trt: Any, engine: bytes, max_batch: int, shape: tuple[int, ...], classes: int, precision: str, device: int
+    ) -> None:
+        """Load a serialised engine with `trt` (module `tensorrt` or `tensorrt_rtx`) on GPU number `device`.
+
+        `shape` is a clip's, [T, H, W, 3]. Raises BackendLostError when the GPU or the engine cannot be used.
+        """
+        self.max_batch = max_batch
+        self._shape, self._classes = shape, classes
+        try:
+            driver.init()
+            gpu = driver.Device(device)
+            self._context = gpu.retain_primary_context()
+            self._context.push()
+        except driver.Error as error:
+            raise BackendLostError(f"GPU {device} cannot be used: {error}") from error
+        self.description = Description(trt.__name__.replace("_", "-"), precision, gpu.name())
+        try:
+            # Kept alive: the engine refers to its runtime, and that to its logger.
+            self._runtime = trt.Runtime(trt.Logger(trt.Logger.WARNING))
+            self._engine = self._runtime.deserialize_cuda_engine(engine)
+            if self._engine is None:
+                raise BackendLostError("TensorRT cannot load the engine; its messages are in the log")
+            self._free = [self._make_slot() for _ in range(DEPTH)]
+        except driver.Error as error:
+            raise BackendLostError(f"GPU {device} has no room for the engine: {error}") from error
+
+    def _make_slot(self) -> _Slot:
+        execution = self._engine.create_execution_context()
+        if execution is None:
+            raise BackendLostError("TensorRT cannot make an execution context")
+        staged_input = driver.pagelocked_empty((self.max_batch, *self._shape), np.uint8)
+        staged_output = driver.pagelocked_empty((self.max_batch, self._classes), np.float32)
+        device_input, device_output = driver.mem_alloc(staged_input.nbytes), driver.mem_alloc(staged_output.nbytes)
+        execution.set_tensor_address(INPUT, int(device_input))
+        execution.set_tensor_address(OUTPUT, int(device_output))
+        return _Slot(driver.Stream(), execution, staged_input, staged_output, device_input, device_output)
+
+    def start(self, clips: Sequence[Frames]) -> _Slot:
+        """See `PipelinedBackend.start`. Raises BackendLostError for CUDA's errors, none of which can be mended here."""
+        slot = self._free.pop()
+        count = slot.clips = len(clips)
+        for place, clip in zip(slot.staged_input, clips, strict=False):
+            np.copyto(place, clip)
+        try:
+            driver.memcpy_htod_async(slot.device_input, slot.staged_input[:count], slot.stream)
+            accepted = slot.execution.set_input_shape(INPUT, (count, *self._shape))
+            if not (accepted and slot.execution.execute_async_v3(slot.stream.handle)):
+                raise BackendLostError("TensorRT refused a batch")
+            driver.memcpy_dtoh_async(slot.staged_output[:count], slot.device_output, slot.stream)
+        except driver.Error as error:
+            raise BackendLostError(f"CUDA failed: {error}") from error
+        return slot
+
+    def finish(self, in_flight: _Slot) -> Probabilities:
+        """See `PipelinedBackend.finish`. Raises BackendLostError."""
+        try:
+            in_flight.stream.synchronize()
+        except driver.Error as error:
+            raise BackendLostError(f"CUDA failed: {error}") from error
+        self._free.append(in_flight)
+        return in_flight.staged_output[: in_flight.clips].copy()
+
+    def infer(self, frames: Frames) -> Probabilities:
+        """See `Backend.infer`."""
+        return self.finish(self.start(list(frames)))
+
+    def close(self) -> None:
+        """Free the GPU's memory and let go of its context."""
+        self._free.clear()
+        del self._engine, self._runtime
+        self._context.pop()

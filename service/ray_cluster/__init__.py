@@ -1,0 +1,1 @@
+"""Entry points on a Ray cluster (the `ray` extra): the service, and archives."""

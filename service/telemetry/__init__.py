@@ -1,0 +1,1 @@
+"""What is told of the service's work: logs, metrics, the record of a request, traces."""

@@ -1,0 +1,67 @@
+"""Prometheus metrics of one service; the names are those of `deploy/grafana-dashboard.json`."""
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from .. import __version__
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
+SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Metrics:
+    """Everything that is counted. Safe from any thread."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self.requests = Counter("r3d_requests", "Classify requests by outcome", ["outcome"], registry=registry)
+        self.in_progress = Gauge("r3d_requests_in_progress", "Requests that are admitted", registry=registry)
+        self.upload_bytes = Counter("r3d_upload_bytes", "Bytes of received videos", registry=registry)
+        self.videos = Counter("r3d_videos", "Videos classified", registry=registry)
+        self.frames = Counter("r3d_frames_decoded", "Frames of classified clips", registry=registry)
+        self.clips = Counter("r3d_clips_classified", "Clips classified", registry=registry)
+        self.clips_dropped = Counter(
+            "r3d_clips_dropped", "Queued clips whose request ended before their turn", registry=registry
+        )
+        self.queue_clips = Gauge("r3d_queue_clips", "Clips that wait for the network", registry=registry)
+        self.batch_clips = Histogram("r3d_batch_clips", "Clips a batch", buckets=BATCH_BUCKETS, registry=registry)
+        self.seconds = Histogram(
+            "r3d_seconds",
+            "Time by stage: upload, decode and total a request, queue and inference a clip",
+            ["stage"],
+            buckets=SECONDS_BUCKETS,
+            registry=registry,
+        )
+        self.sandbox = Gauge(
+            "r3d_sandbox", "Whether a mechanism confines the decoders", ["mechanism"], registry=registry
+        )
+        self.model = Info("r3d_model", "The model, and what runs it", registry=registry)
+        build = Info("r3d_build", "This program", registry=registry)
+        build.info({"version": __version__, "opencv": version("opencv-python-headless")})
+
+    def watch(self, in_progress: Callable[[], float], queue_clips: Callable[[], float]) -> None:
+        """Where the gauges' values come from."""
+        self.in_progress.set_function(in_progress)
+        self.queue_clips.set_function(queue_clips)
+
+    def confined_by(self, sandbox: Mapping[str, bool]) -> None:
+        """Which mechanisms confine the decoders."""
+        for mechanism, active in sandbox.items():
+            self.sandbox.labels(mechanism).set(active)
+
+    def batch(self, clips: int) -> None:
+        """A batch was given to a device."""
+        self.batch_clips.observe(clips)
+
+    def dropped(self, clips: int) -> None:
+        """Clips were cancelled while they waited."""
+        self.clips_dropped.inc(clips)
+
+    def text(self) -> bytes:
+        """All of it in Prometheus' text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,80 @@
+"""The ASGI application."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from .. import __version__
+from ..errors import StartupError
+from ..inference.backends.protocol import BackendFactory
+from ..settings import Settings
+from ..telemetry.request_record import CLIENT_LEFT
+from . import page, problems, routes
+from .api_key import ApiKeyMiddleware
+from .lifecycle import Lifecycle
+from .request_id import RequestIdMiddleware
+from .request_log import RequestLogMiddleware, Tracing, record_of
+
+CLIENT_CLOSED_REQUEST = 499  # nginx's, for the log; nobody receives it
+
+
+def _tracing(settings: Settings) -> Callable[[], Tracing] | None:
+    """What starts tracing, if the settings ask for it. Raises StartupError when it is not installed."""
+    if not settings.tracing:
+        return None
+    try:
+        from ..telemetry.tracing import OpenTelemetry
+    except ImportError as error:
+        raise StartupError(f"R3D_TRACING needs the package's extra `tracing`: {error}") from error
+    return OpenTelemetry
+
+
+def create_app(settings: Settings, backend: BackendFactory | None = None) -> FastAPI:
+    """The service. Its lifespan owns every thread and process; `app.state.lifecycle` is there while it runs.
+
+    `backend` takes the place of the one the settings would choose; it is called in the thread that uses it. Raises
+    StartupError when the settings ask for tracing and it is not installed.
+    """
+    start_tracing = _tracing(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        lifecycle: Lifecycle = app.state.lifecycle
+        tracing = app.state.tracing = start_tracing() if start_tracing else None
+        lifecycle.start()
+        try:
+            yield
+        finally:
+            await lifecycle.close()
+            if tracing is not None:
+                await asyncio.to_thread(tracing.close)
+
+    app = FastAPI(
+        title="r3d",
+        summary="Names the action in a video, clip by clip",
+        version=__version__,
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.state.lifecycle = Lifecycle(settings, backend)
+    app.state.tracing = None
+    app.include_router(routes.router)
+    app.add_api_route("/", page.page, include_in_schema=False)
+    app.mount("/static", page.Files())
+    # The last added is the outermost.
+    if settings.api_key is not None:
+        app.add_middleware(ApiKeyMiddleware, settings.api_key.get_secret_value())
+    app.add_middleware(RequestLogMiddleware, app.state.lifecycle.metrics, lambda: app.state.tracing)
+    app.add_middleware(RequestIdMiddleware)
+    problems.install(app)
+
+    @app.exception_handler(ClientDisconnect)
+    async def client_left(request: Request, error: ClientDisconnect) -> Response:
+        record_of(request).outcome = CLIENT_LEFT
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+
+    return app

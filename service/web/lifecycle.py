@@ -1,0 +1,122 @@
+"""The server's state: from loading the model to the end of the drain."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import asdict
+from enum import StrEnum
+
+from ..classification.classifier import Classifier
+from ..classification.scheduling import max_requests
+from ..errors import NotReadyError, StartupError
+from ..inference.backends.protocol import BackendFactory
+from ..settings import Settings
+from ..telemetry.metrics import Metrics
+from .admission import Admission
+from .uploads.spool import Spool, sweep
+
+logger = logging.getLogger(__name__)
+
+
+class State(StrEnum):
+    """What `/health` answers."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    FAILED = "failed"
+
+
+class Lifecycle:
+    """Holds what lives as long as the server, and the model once it is loaded. Use it in one event loop.
+
+    `aborted` is set when the requests still running are to be given up.
+    """
+
+    def __init__(self, settings: Settings, backend: BackendFactory | None = None) -> None:
+        """`backend` takes the place of the one the settings would choose."""
+        self.settings = settings
+        self.state = State.STARTING
+        self.reason = "the model is loading"
+        self.on_load_failure: Callable[[str], None] = lambda reason: None
+        self.admission = Admission(max_requests(settings.queue_clips))
+        self.aborted = asyncio.Event()
+        self.spool = Spool()
+        self.metrics = Metrics()
+        self.metrics.watch(lambda: self.admission.active, lambda: self._loaded.queued_clips if self._loaded else 0)
+        self._backend = backend
+        self._loaded: Classifier | None = None
+        self._loading_over = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def loaded(self) -> Classifier | None:
+        """The model, once it is there and as long as it works; also while the server drains."""
+        return None if self.state is State.FAILED else self._loaded
+
+    @property
+    def classifier(self) -> Classifier:
+        """The model, when requests are accepted. Raises NotReadyError with the reason otherwise."""
+        if self.state is not State.READY or self._loaded is None:
+            raise NotReadyError(self.reason, {"Retry-After": "1"} if self.state is State.STARTING else None)
+        return self._loaded
+
+    def start(self) -> None:
+        """Begin to load the model."""
+        self._task = asyncio.create_task(self._run())
+
+    async def wait_until_loaded(self) -> None:
+        """Returns when the model is loaded. Raises StartupError when that failed."""
+        await self._loading_over.wait()
+        if self.state is State.FAILED:
+            raise StartupError(self.reason)
+
+    def drain(self) -> None:
+        """Accept no more requests."""
+        if self.state is not State.FAILED:
+            self.state, self.reason = State.DRAINING, "the server is shutting down"
+
+    async def close(self) -> None:
+        """End every thread and process."""
+        self._closing.set()
+        if self._task is not None:
+            if not self._loading_over.is_set():
+                self._task.cancel()
+            await asyncio.wait([self._task])
+        self.spool.close()
+
+    async def _run(self) -> None:
+        """Everything between loading the model and letting go of it."""
+        try:
+            if left := await asyncio.to_thread(sweep):
+                logger.info("removed the uploads of %d servers that ended without doing so", left)
+            async with Classifier.open(self.settings, self._backend, self.metrics) as classifier:
+                classifier.on_failure(self._fail)
+                self._become_ready(classifier)
+                await self._closing.wait()
+        except StartupError as error:
+            self._fail_to_load(str(error))
+        except Exception as error:
+            logger.exception("loading the model failed in a way that was not foreseen")
+            self._fail_to_load(f"{type(error).__name__}: {error}")
+        finally:
+            self._loading_over.set()
+
+    def _become_ready(self, classifier: Classifier) -> None:
+        manifest, description = classifier.manifest, classifier.description
+        self.metrics.model.info({"name": manifest.name, "architecture": manifest.architecture, **asdict(description)})
+        self.metrics.confined_by(classifier.sandbox)
+        self._loaded = classifier
+        if self.state is State.STARTING:
+            self.state, self.reason = State.READY, "ready"
+        self._loading_over.set()
+
+    def _fail_to_load(self, reason: str) -> None:
+        if not self._loading_over.is_set():
+            self._fail(reason)
+            self.on_load_failure(reason)
+
+    def _fail(self, reason: str) -> None:
+        self.state, self.reason = State.FAILED, reason
+        logger.error("failed: %s", reason)

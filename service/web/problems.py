@@ -1,0 +1,107 @@
+"""Errors to `application/problem+json` (RFC 9457)."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ..api.problem import MEDIA_TYPE, problem, problem_of
+from ..api.schemas import Problem
+from ..errors import (
+    DeadlineError,
+    InferenceError,
+    NotReadyError,
+    ParameterError,
+    QueueFullError,
+    ServiceError,
+    StorageError,
+    UnauthorizedError,
+    UnsupportedMediaError,
+    UploadError,
+    UploadStalledError,
+    UploadTooLargeError,
+    VideoError,
+)
+from .request_id import HEADER, request_id_of
+from .request_log import record_of
+from .uploads.discard import discard_body
+
+logger = logging.getLogger(__name__)
+
+# More of such a body would be as slow, or as long.
+UNREADABLE = (HTTPStatus.REQUEST_TIMEOUT, 413)
+
+# What `POST /classify` documents, besides 200.
+CLASSIFY_ERRORS = (
+    UploadError,
+    UnauthorizedError,
+    UploadStalledError,
+    UploadTooLargeError,
+    UnsupportedMediaError,
+    VideoError,
+    QueueFullError,
+    InferenceError,
+    NotReadyError,
+    DeadlineError,
+    StorageError,
+)
+
+
+def documented(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's `responses` for these errors."""
+    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    return {int(error.status): {"description": error.title, "content": content} for error in errors}
+
+
+def noted_problem(request: Request, error: ServiceError) -> Problem:
+    """The problem that an error of ours is, noted in the request's record."""
+    record_of(request).outcome = error.slug
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.warning("request %s: %s: %s", request_id_of(request), error.slug, error.detail)
+    return problem_of(error, request_id_of(request))
+
+
+async def _respond(request: Request, body: Problem, headers: Mapping[str, str] | None) -> Response:
+    if body.status not in UNREADABLE:
+        await discard_body(request)
+    # What is left of the body now is not read, so the connection cannot be used again.
+    unread = request.method == "POST" and not getattr(request.state, "body_read", False)
+    closing = {"Connection": "close"} if unread else {}
+    all_headers = {HEADER: body.request_id, **closing, **(headers or {})}
+    return JSONResponse(body.model_dump(), body.status, all_headers, MEDIA_TYPE)
+
+
+async def service_problem(request: Request, error: ServiceError) -> Response:
+    """The problem response of an error of ours."""
+    return await _respond(request, noted_problem(request, error), error.headers)
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of the app answered as a problem."""
+
+    @app.exception_handler(ServiceError)
+    async def service_error(request: Request, error: ServiceError) -> Response:
+        return await service_problem(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def bad_parameter(request: Request, error: RequestValidationError) -> Response:
+        details = [f"{'.'.join(map(str, item['loc'][1:]))}: {item['msg']}" for item in error.errors()]
+        return await service_problem(request, ParameterError("; ".join(details)))
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        title = HTTPStatus(error.status_code).phrase
+        slug = record_of(request).outcome = title.lower().replace(" ", "-")
+        body = problem(slug, title, error.status_code, str(error.detail), request_id_of(request))
+        return await _respond(request, body, error.headers)
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        logger.error("request %s: unexpected %r", request_id_of(request), error)
+        return await service_problem(request, ServiceError("an unexpected error; see the server's log"))

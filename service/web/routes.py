@@ -1,0 +1,134 @@
+"""The HTTP interface."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Security
+from fastapi.security import HTTPBearer
+from starlette.responses import JSONResponse, Response
+
+from ..api.answers import classify_answer, clip_labels, model_answer
+from ..api.schemas import (
+    FILE_FIELD,
+    AliveAnswer,
+    ClassifyAnswer,
+    ClipEvent,
+    ErrorEvent,
+    HealthAnswer,
+    LabelsAnswer,
+    ResultEvent,
+)
+from ..classification.pipeline import OnClip
+from ..classification.results import ClipResult
+from ..classification.results import Query as ClassifyQuery
+from ..errors import NotReadyError, ParameterError, UnauthorizedError
+from ..telemetry.metrics import CONTENT_TYPE
+from .classify import classify_upload
+from .lifecycle import Lifecycle, State
+from .ndjson import MEDIA_TYPE as NDJSON
+from .ndjson import LiveAnswer, wants_live_answer
+from .problems import CLASSIFY_ERRORS, documented
+
+# The key is asked for in `api_key`; this only tells OpenAPI of it.
+Key = Security(HTTPBearer(auto_error=False, description="the service's API key, if it has one"))
+
+router = APIRouter()
+
+UPLOAD_SCHEMA: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [FILE_FIELD],
+                    "properties": {FILE_FIELD: {"type": "string", "format": "binary", "description": "the video"}},
+                }
+            }
+        },
+    }
+}
+
+# Of a live answer, each line is one of these.
+EVENTS = {"oneOf": [event.model_json_schema() for event in (ClipEvent, ResultEvent, ErrorEvent)]}
+LIVE: dict[int | str, dict[str, Any]] = {200: {"content": {NDJSON: {"schema": EVENTS}}}}
+METRICS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+TopK = Annotated[int, Query(ge=1, description="labels listed a clip, at most as many as there are classes")]
+FrameRate = Annotated[
+    float | None, Query(gt=0, le=1000, description="resample to this many frames a second before cutting clips")
+]
+
+
+def lifecycle_of(request: Request) -> Lifecycle:
+    """The app's lifecycle."""
+    lifecycle: Lifecycle = request.app.state.lifecycle
+    return lifecycle
+
+
+@router.post(
+    "/classify",
+    response_model=ClassifyAnswer,
+    openapi_extra=UPLOAD_SCHEMA,
+    responses=LIVE | documented(*CLASSIFY_ERRORS),
+    dependencies=[Key],
+)
+async def classify(request: Request, top_k: TopK = 5, frame_rate: FrameRate = None) -> Any:
+    """Classify a video: every clip's probabilities, and the label most clips vote for.
+
+    With `Accept: application/x-ndjson`, a line for each clip as soon as it is known, then one for the result.
+    """
+    lifecycle = lifecycle_of(request)
+    manifest, description = lifecycle.classifier.manifest, lifecycle.classifier.description
+    query = ClassifyQuery(frame_rate)
+    if top_k > len(manifest.labels) and "top_k" in request.query_params:
+        raise ParameterError(f"top_k: the model has {len(manifest.labels)} classes")
+
+    async def work(on_clip: OnClip | None = None) -> ClassifyAnswer:
+        answered = await classify_upload(request, lifecycle, query, on_clip)
+        return classify_answer(answered.done, manifest, description, top_k, answered.upload_seconds)
+
+    async def live(on_clip: OnClip) -> ResultEvent:
+        return ResultEvent(**dict(await work(on_clip)))
+
+    def describe(result: ClipResult) -> ClipEvent:
+        return ClipEvent(**dict(clip_labels(result, manifest.labels, top_k)))
+
+    if wants_live_answer(request.headers.get("Accept", "")):
+        return LiveAnswer(request, live, describe)
+    return await work()
+
+
+@router.get("/health", responses={503: {"model": HealthAnswer, "description": "Not ready"}})
+async def health(request: Request) -> Response:
+    """Whether the service takes requests."""
+    lifecycle = lifecycle_of(request)
+    loaded = lifecycle.loaded
+    answer = HealthAnswer(
+        status=lifecycle.state.value,
+        reason=lifecycle.reason,
+        model=model_answer(loaded.manifest, loaded.description) if loaded else None,
+        backend_reason=loaded.backend_reason if loaded else None,
+        sandbox=dict(loaded.sandbox) if loaded else None,
+    )
+    return JSONResponse(answer.model_dump(), 200 if lifecycle.state is State.READY else 503)
+
+
+@router.get("/health/live")
+async def live() -> AliveAnswer:
+    """Whether the process answers at all."""
+    return AliveAnswer()
+
+
+@router.get("/labels", responses=documented(NotReadyError, UnauthorizedError), dependencies=[Key])
+async def labels(request: Request) -> LabelsAnswer:
+    """The model's labels."""
+    lifecycle = lifecycle_of(request)
+    if lifecycle.loaded is None:
+        raise NotReadyError(lifecycle.reason)
+    return LabelsAnswer(labels=list(lifecycle.loaded.manifest.labels))
+
+
+@router.get("/metrics", response_class=Response, responses=METRICS | documented(UnauthorizedError), dependencies=[Key])
+async def metrics(request: Request) -> Response:
+    """Metrics for Prometheus."""
+    return Response(lifecycle_of(request).metrics.text(), media_type=CONTENT_TYPE)

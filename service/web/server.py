@@ -1,0 +1,69 @@
+"""uvicorn with a drain: after SIGTERM it goes on answering until the running requests are done."""
+
+import asyncio
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from .lifecycle import Lifecycle
+from .uploads.receive import MAX_HEADER_BYTES
+
+
+def server_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+    """Uvicorn's configuration for this service."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        ws="none",
+        server_header=False,
+        access_log=False,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        timeout_graceful_shutdown=5,
+    )
+
+
+class Server(uvicorn.Server):
+    """Stops by itself when the model cannot be loaded; `failure` then says why.
+
+    When the backend breaks later it stays, to say so in `/health`: restarting is its supervisor's decision.
+    """
+
+    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle) -> None:
+        super().__init__(config)
+        self.failure: str | None = None
+        self._lifecycle = lifecycle
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._draining: asyncio.Task[None] | None = None
+        lifecycle.on_load_failure = self._failed
+
+    async def startup(self, sockets: object = None) -> None:
+        """See uvicorn."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)  # type: ignore[arg-type]
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """First signal: drain. Second: stop at once. Called outside the event loop."""
+        if self._loop is None or self._draining is not None:
+            super().handle_exit(sig, frame)
+            return
+        self._loop.call_soon_threadsafe(self._begin_drain)
+
+    def _begin_drain(self) -> None:
+        if self._draining is None:
+            self._lifecycle.drain()
+            self._draining = asyncio.create_task(self._drain())
+
+    async def _drain(self) -> None:
+        try:
+            async with asyncio.timeout(self._lifecycle.settings.drain_seconds):
+                await self._lifecycle.admission.idle()
+        except TimeoutError:
+            self._lifecycle.aborted.set()
+        self.should_exit = True
+
+    def _failed(self, reason: str) -> None:
+        self.failure = reason
+        self.should_exit = True

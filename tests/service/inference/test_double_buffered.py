@@ -1,0 +1,60 @@
+import threading
+
+import numpy as np
+import pytest
+
+from engine_builder.manifest import Frames
+from service.inference.backends.double_buffered import DoubleBuffered
+from service.inference.backends.protocol import PipelinedBackend
+from service.inference.batcher import Batcher
+
+from ...support.stubs import BrightnessBackend
+
+SHAPE = (2, 4, 4, 3)
+
+
+def clip(level: int) -> Frames:
+    return np.full(SHAPE, level, np.uint8)
+
+
+def test_the_next_batch_is_put_together_while_one_is_computed() -> None:
+    entered, opened = threading.Event(), threading.Event()
+
+    def before(_: Frames) -> None:
+        entered.set()
+        assert opened.wait(10)
+
+    backend = BrightnessBackend(max_batch=4, before=before)
+    staged = DoubleBuffered(backend, SHAPE)
+    assert isinstance(staged, PipelinedBackend)
+    first = staged.start([clip(40), clip(150)])
+    assert entered.wait(10)
+    second = staged.start([clip(220)])  # returns although the first is not through
+    opened.set()
+    assert staged.finish(first).argmax(1).tolist() == [1, 5]
+    assert staged.finish(second).argmax(1).tolist() == [7]
+    assert backend.batches == [2, 1]
+    staged.close()
+    assert backend.closed
+
+
+def test_a_failure_is_its_batchs_own() -> None:
+    def before(frames: Frames) -> None:
+        if frames.max() > 200:
+            raise ValueError("too bright")
+
+    staged = DoubleBuffered(BrightnessBackend(max_batch=4, before=before), SHAPE)
+    for _ in range(3):  # no buffer is lost
+        with pytest.raises(ValueError, match="too bright"):
+            staged.infer(clip(220)[None])
+    assert staged.infer(np.stack([clip(40), clip(150)])).argmax(1).tolist() == [1, 5]
+    staged.close()
+
+
+def test_under_the_batcher_every_clip_gets_its_own_answer() -> None:
+    batcher = Batcher([lambda: DoubleBuffered(BrightnessBackend(max_batch=4), SHAPE)], SHAPE, 9, 4)
+    batcher.start()[0].result(10)
+    futures = [batcher.submit(clip(index % 9 * 28 + 10), index % 3) for index in range(100)]
+    found = [int(future.result(10).probabilities.argmax()) for future in futures]
+    assert found == [(index % 9 * 28 + 10) * 9 // 256 for index in range(100)]
+    batcher.close()

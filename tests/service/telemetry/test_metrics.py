@@ -1,0 +1,87 @@
+"""What `/metrics` says after real requests, and that the dashboard shows only what is there."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from service.settings import Settings
+
+from ...support.live_server import LiveServer
+
+DASHBOARD = Path(__file__).parents[3] / "deploy" / "grafana-dashboard.json"
+
+
+def samples_of(live: LiveServer) -> dict[str, float]:
+    answer = live.client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    return {
+        sample.name
+        + "".join(f",{value}" for key, value in sample.labels.items() if key in ("outcome", "stage", "le")): (
+            sample.value
+        )
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def test_requests_are_counted(model_directory: Path, video: Path) -> None:
+    content = video.read_bytes()
+    with LiveServer(Settings(model=model_directory)) as live:
+        live.wait_ready()
+        before = samples_of(live)
+        assert before["r3d_videos_total"] == before["r3d_batch_clips_count"] == 0
+        assert live.post(content).status_code == 200
+        assert live.post(content).status_code == 200
+        assert live.post(b"text").status_code == 415
+        assert live.post(content, top_k=100).status_code == 422
+        after = samples_of(live)
+    assert after["r3d_requests_total,ok"] == 2
+    assert after["r3d_requests_total,unsupported-media"] == 1
+    assert after["r3d_requests_total,bad-parameter"] == 1
+    assert after["r3d_upload_bytes_total"] == 2 * len(content) + 4
+    assert after["r3d_videos_total"] == 2
+    assert after["r3d_clips_classified_total"] == 4
+    assert after["r3d_frames_decoded_total"] == 128
+    assert after["r3d_batch_clips_sum"] == 4
+    assert after["r3d_clips_dropped_total"] == after["r3d_queue_clips"] == after["r3d_requests_in_progress"] == 0
+    assert after["r3d_seconds_count,upload"] == 3
+    assert after["r3d_seconds_count,decode"] == 2
+    assert after["r3d_seconds_count,queue"] == after["r3d_seconds_count,inference"] == 4
+    assert after["r3d_seconds_count,total"] == 4
+    assert 0 < after["r3d_seconds_sum,decode"] < after["r3d_seconds_sum,total"]
+    assert after["process_resident_memory_bytes"] > 0
+
+
+def test_model_and_build_are_named(server: LiveServer) -> None:
+    text = server.client.get("/metrics").text
+    assert re.search(r'r3d_model_info\{.*architecture="r3d_18".*backend="openvino".*\} 1.0', text)
+    assert 'r3d_build_info{opencv="4' in text
+
+
+@pytest.fixture(scope="module")
+def expressions() -> list[str]:
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    return [target["expr"] for panel in panels for target in panel.get("targets", [])]
+
+
+def test_the_dashboard_uses_names_that_exist(server: LiveServer, expressions: list[str]) -> None:
+    families = list(text_string_to_metric_families(server.client.get("/metrics").text))
+    there = {family.name for family in families if family.type == "gauge"}
+    there |= {f"{family.name}_total" for family in families if family.type == "counter"}
+    there |= {
+        f"{family.name}_{part}"
+        for family in families
+        if family.type == "histogram"
+        for part in ("bucket", "sum", "count")
+    }
+    there |= {f"{family.name}_info" for family in families if family.type == "info"}
+    used = {name for each in expressions for name in re.findall(r"\b(?:r3d|process)_[a-z_]+", each)}
+    assert used <= there, used - there
+    ours = {name for name in there if name.startswith("r3d_") and not name.endswith("_created")}
+    hidden = {name for name in ours if not any(name in each for each in expressions)}
+    assert not hidden - {"r3d_seconds_bucket"}, "every metric of ours is on the dashboard"
+    stages = {stage for each in expressions for stage in re.findall(r'stage="([a-z]+)"', each)}
+    assert stages <= {"upload", "decode", "queue", "inference", "total"}

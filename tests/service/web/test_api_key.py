@@ -1,0 +1,68 @@
+"""`R3D_API_KEY`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from service.settings import Settings
+
+from ...support.live_server import LiveServer
+
+KEY = "correct horse"
+
+
+@pytest.fixture(scope="module")
+def locked(model_directory: Path) -> Iterator[LiveServer]:
+    with LiveServer(Settings(model=model_directory, api_key=SecretStr(KEY))) as live:
+        live.wait_ready()
+        yield live
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/live"])
+def test_health_is_open(locked: LiveServer, path: str) -> None:
+    assert locked.client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/labels", "/metrics", "/docs", "/openapi.json", "/nothing", "/health/", "//health"]
+)
+@pytest.mark.parametrize(
+    "headers", [{}, bearer("wrong horse"), {"Authorization": "Bearer"}, bearer("correct"), {"Authorization": KEY}]
+)
+def test_everything_else_asks_for_the_key(locked: LiveServer, path: str, headers: dict[str, str]) -> None:
+    answer = locked.client.get(path, headers=headers)
+    assert answer.status_code == 401
+    assert answer.json()["type"] == "urn:r3d:problem:unauthorized"
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert "Bearer" in answer.headers["www-authenticate"]
+
+
+def test_the_key_opens(locked: LiveServer, video: Path) -> None:
+    assert locked.client.get("/labels", headers=bearer(KEY)).status_code == 200
+    files = {"file": video.read_bytes()}
+    assert locked.client.post("/classify", files=files).status_code == 401
+    assert locked.client.post("/classify", files=files, headers=bearer(KEY)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("authentication", "status"),
+    [(httpx.BasicAuth("anybody", KEY), 200), (httpx.BasicAuth(KEY, ""), 401), (httpx.BasicAuth("x", "wrong"), 401)],
+)
+def test_browsers_send_it_as_a_password(locked: LiveServer, authentication: httpx.BasicAuth, status: int) -> None:
+    assert locked.client.get("/labels", auth=authentication).status_code == status
+
+
+def test_nonsense_is_refused(locked: LiveServer) -> None:
+    for header in (b"Basic !!!", b"Bearer \xff\xfe", b"Digest x", b"Basic"):
+        assert locked.client.get("/labels", headers={b"Authorization": header}).status_code == 401
+
+
+def test_the_key_is_in_no_log_of_settings() -> None:
+    assert KEY not in repr(Settings(api_key=SecretStr(KEY)))

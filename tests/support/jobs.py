@@ -1,0 +1,25 @@
+"""Decode jobs for tests."""
+
+from pathlib import Path
+
+from service.decoding.messages import Job
+
+
+def job_of(path: Path, **changes: object) -> Job:
+    """A job with the defaults of torchvision's transform."""
+    job = Job(
+        path=str(path),
+        frames=32,
+        height=112,
+        width=112,
+        resize_height=128,
+        resize_width=171,
+        top=8,
+        left=30,
+        frame_rate=None,
+        max_frames=10_000,
+        max_frame_pixels=4096 * 2176,
+        memory_bytes=768 << 20,
+        seconds=60,
+    )
+    return job.model_copy(update=changes)

@@ -1,0 +1,142 @@
+"""What is in `deploy/`, against the schemas and checks that its readers use. No container runs here."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+OVERLAYS = ("cpu", "gpu")
+
+
+def tool(name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [str(Path(sys.executable).with_name(name)), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_dockerfile_passes_hadolint() -> None:
+    done = tool("hadolint", str(DEPLOY / "Dockerfile"))
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_default_target_is_the_cpu_and_no_final_stage_compiles() -> None:
+    stages = re.split(r"^FROM ", (DEPLOY / "Dockerfile").read_text(), flags=re.MULTILINE)[1:]
+    names = [re.search(r" AS (\S+)", stage)[1] for stage in stages]  # type: ignore[index]
+    assert names == ["cpu-build", "gpu-build", "gpu", "cpu"]
+    for stage in stages[2:]:
+        assert "USER 10001:10001" in stage
+        assert "HEALTHCHECK" in stage
+        assert "g++" not in stage
+        assert "pip" not in stage
+
+
+def test_requirements_are_the_packages_own(tmp_path: Path) -> None:
+    # As the Dockerfile lays them out: side by side.
+    for path in (ROOT / "pyproject.toml", DEPLOY / "requirements.py"):
+        shutil.copy(path, tmp_path)
+    command = [sys.executable, str(tmp_path / "requirements.py"), "cpu"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert done.stdout.splitlines() == [*project["dependencies"], *project["optional-dependencies"]["cpu"]]
+
+
+def compose() -> Any:
+    return yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+
+
+def test_compose_fits_its_schema() -> None:
+    done = tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(DEPLOY / "compose.yaml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_compose_services() -> None:
+    services = compose()["services"]
+    assert [name for name, service in services.items() if "profiles" not in service] == ["r3d"]
+    assert {tuple(service.get("profiles", ())) for service in services.values()} == {(), ("gpu",), ("monitoring",)}
+    assert services["r3d-gpu"]["depends_on"] == {"engine": {"condition": "service_completed_successfully"}}
+    drain = Settings().drain_seconds
+    for name in ("r3d", "r3d-gpu"):
+        service = services[name]
+        assert float(service["environment"]["R3D_DRAIN_SECONDS"]) == drain
+        assert drain < float(service["stop_grace_period"].removesuffix("s"))
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["mem_limit"]
+        assert service["restart"] == "unless-stopped"
+    for name in ("engine", "r3d-gpu"):
+        [device] = services[name]["deploy"]["resources"]["reservations"]["devices"]
+        assert device["capabilities"] == ["gpu"]
+
+
+def test_what_compose_mounts_is_there() -> None:
+    for service in compose()["services"].values():
+        for volume in service.get("volumes", ()):
+            if volume.startswith("./"):
+                assert (DEPLOY / volume.split(":")[0]).is_file(), volume
+
+
+def test_settings_named_in_deploy_exist() -> None:
+    known = {f"R3D_{name.upper()}" for name in Settings.model_fields}
+    of_compose = {"R3D_PORT", "R3D_GPU_PORT", "R3D_WEIGHTS"}
+    for path in DEPLOY.rglob("*"):
+        if path.is_file():
+            used = set(re.findall(r"R3D_[A-Z_]+[A-Z]", path.read_text()))
+            assert used <= known | of_compose, path
+
+
+@pytest.fixture(scope="module", params=OVERLAYS)
+def resources(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed")
+    command = ["kubectl", "kustomize", str(DEPLOY / "kubernetes" / "overlays" / request.param)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def test_kubernetes_resources_fit_their_schemas(resources: list[dict[str, Any]]) -> None:
+    kinds = {resource["kind"] for resource in resources}
+    wanted = {"Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy"}
+    assert wanted <= kinds <= wanted | {"Job"}
+    for resource in resources:
+        kubernetes_validate.validate(resource, "1.33", strict=True)
+
+
+def test_a_wrong_resource_would_be_noticed(resources: list[dict[str, Any]]) -> None:
+    wrong = {**resources[0], "sepc": {}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, "1.33", strict=True)
+
+
+def test_the_deployment(resources: list[dict[str, Any]]) -> None:
+    of_kind = {resource["kind"]: resource for resource in resources}
+    pod = of_kind["Deployment"]["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    probes = {name: container[name]["httpGet"]["path"] for name in ("startupProbe", "readinessProbe", "livenessProbe")}
+    assert probes == {"startupProbe": "/health", "readinessProbe": "/health", "livenessProbe": "/health/live"}
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    assert container["image"].startswith("r3d:")
+    assert container["resources"]["limits"]["memory"]
+    pause = float(container["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert pod["terminationGracePeriodSeconds"] > pause + Settings().drain_seconds
+    metric = of_kind["HorizontalPodAutoscaler"]["spec"]["metrics"][0]["pods"]["metric"]["name"]
+    assert metric in (ROOT / "service" / "metrics.py").read_text()
+    policy = of_kind["NetworkPolicy"]["spec"]
+    assert policy["egress"] == []
+    assert "Egress" in policy["policyTypes"]
+    labels = of_kind["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    for selector in (policy["podSelector"]["matchLabels"], of_kind["Service"]["spec"]["selector"]):
+        assert selector.items() <= labels.items()
+    if container["image"].endswith(":gpu"):
+        assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
+        job = of_kind["Job"]["spec"]["template"]
+        assert "app.kubernetes.io/name" not in job.get("metadata", {}).get("labels", {}), "no requests for the builder"
