@@ -26,6 +26,7 @@ lint: .venv/.$(TEST_EXTRAS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 models/camera-motion/model.json: $(BUNDLED)/camera_motion.wts $(BUNDLED)/labels.txt | .venv/.serve
 	$(BIN)/r3d-engine bundled -o models/camera-motion

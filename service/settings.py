@@ -97,9 +97,9 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 
 
 def _unknown(variable: str) -> str:
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
-    close = difflib.get_close_matches(variable.upper(), known, 1)
-    return f"{variable}: no such setting" + (f"; did you mean {close[0]}?" if close else "")
+    known = [name.upper() for name in Settings.model_fields]
+    close = difflib.get_close_matches(variable.upper().removeprefix(PREFIX), known, 1)
+    return f"{variable}: no such setting" + (f"; did you mean {PREFIX}{close[0]}?" if close else "")
 
 
 def _bad(field: str, message: str, found: object) -> str:

@@ -73,9 +73,7 @@ class ClipStream:
         try:
             await asyncio.get_running_loop().sock_sendall(self._connection, NEXT)
             message, frames = await self._receive()
-            if isinstance(message, Opened):
-                if self.opened is not None:
-                    raise ProtocolError("opened twice")
+            if isinstance(message, Opened) and self.opened is None:
                 self.opened = message
                 message, frames = await self._receive()
         except OSError as error:

@@ -17,6 +17,7 @@ from .fork_messages import ANSWERS, MAX_PACKET, UNCONFINED, Exited, Fork, Kill, 
 from .messages import Job
 
 RETRY = {"Retry-After": "1"}
+SERVER_MODULE = f"{__package__}.fork_server"
 
 
 @dataclass(frozen=True)
@@ -45,18 +46,8 @@ class ForkClient:
 
         `on_lost` is called in the event loop if it ends before it is closed. Raises StartupError, OSError.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        with theirs:
-            # Not through asyncio, and in this thread: the server dies with the thread that started it.
-            process = subprocess.Popen(  # noqa: ASYNC220
-                [sys.executable, "-m", f"{__package__}.fork_server", str(theirs.fileno()), str(os.getpid())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                env=os.environ | environment,
-            )
-        client = cls(process, ours)
+        process, control = _spawn(environment)
+        client = cls(process, control)
         try:
             await client._wait_until_ready(on_lost)
         except BaseException:  # also when the start is cancelled: nothing may be left running
@@ -119,6 +110,26 @@ class ForkClient:
                 await self._listener
         self._control.close()
         await asyncio.to_thread(self._process.wait)
+
+
+def _spawn(environment: dict[str, str]) -> tuple["subprocess.Popen[bytes]", socket.socket]:
+    """The process, and our end of the connection to it. Raises OSError."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    with theirs:
+        try:
+            # Not through asyncio, and in this thread: the server dies with the thread that started it.
+            process = subprocess.Popen(
+                [sys.executable, "-m", SERVER_MODULE, str(theirs.fileno()), str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env=os.environ | environment,
+            )
+        except OSError:
+            ours.close()
+            raise
+    return process, ours
 
 
 def _packet(message: BaseModel) -> bytes:

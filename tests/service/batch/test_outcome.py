@@ -1,0 +1,100 @@
+"""Whose fault it is that a file was not classified, and what follows from it."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from service.api.schemas import ClassifyAnswer
+from service.batch import outcome
+from service.batch.outcome import ATTEMPTS, OnProgress, Outcome, Refusal, outcome_of
+from service.batch.results_file import open_results
+from service.errors import StartupError
+
+VIDEO = Path("a.mp4")
+
+
+def refusal(status: int, retry_after: float | None = None) -> Refusal:
+    return Refusal("urn:x", "Title", status, "detail", retry_after)
+
+
+class Answers:
+    """Gives one thing after the other; the last again and again."""
+
+    def __init__(self, *answers: Exception) -> None:
+        self.answers = list(answers)
+        self.calls = 0
+
+    async def __call__(self, video: Path, on_progress: OnProgress) -> ClassifyAnswer:
+        self.calls += 1
+        raise self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+def outcome_with(classify: Answers) -> Outcome:
+    return asyncio.run(outcome_of(classify, VIDEO, lambda _: None))
+
+
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
+def test_the_files_fault_is_final(status: int) -> None:
+    classify = Answers(refusal(status))
+    found = outcome_with(classify)
+    assert isinstance(found, Refusal)
+    assert (found.is_passing, classify.calls) == (False, 1)
+
+
+@pytest.mark.parametrize("status", [500, 504])
+def test_a_fault_of_ours_is_passing(status: int) -> None:
+    found = outcome_with(Answers(refusal(status)))
+    assert isinstance(found, Refusal)
+    assert found.is_passing
+
+
+@pytest.mark.parametrize("status", [401, 503, 507])
+def test_what_every_file_would_meet_ends_the_run(status: int) -> None:
+    with pytest.raises(StartupError, match="detail"):
+        outcome_with(Answers(refusal(status)))
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(outcome.asyncio, "sleep", sleep)  # type: ignore[attr-defined]
+    return waited
+
+
+def test_passing_trouble_is_waited_out(waits: list[float]) -> None:
+    classify = Answers(refusal(503, 1), refusal(429, 7), refusal(422))
+    found = outcome_with(classify)
+    assert isinstance(found, Refusal)
+    assert (found.status, waits) == (422, [1, 7])
+
+
+def test_trouble_that_does_not_pass_is_left_for_the_next_run(waits: list[float]) -> None:
+    found = outcome_with(Answers(refusal(503, 600)))
+    assert isinstance(found, Refusal)
+    assert found.is_passing
+    assert waits == [60] * ATTEMPTS
+
+
+def test_a_file_that_is_not_there() -> None:
+    found = outcome_with(Answers(FileNotFoundError(2, "No such file or directory")))
+    assert isinstance(found, Refusal)
+    assert (found.title, found.detail, found.is_passing) == ("File cannot be read", "No such file or directory", False)
+
+
+@pytest.mark.parametrize(("refused", "done"), [(refusal(422), True), (refusal(500), False), (refusal(503, 1), False)])
+def test_a_results_file_has_it_tried_again(refused: Refusal, done: bool, tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with open_results(path) as results:
+        results.add(VIDEO, refused)
+        assert (str(VIDEO) in results.done) is done
+    [line] = map(json.loads, path.read_text().splitlines())
+    assert line.get("retry") is (None if done else True)
+    assert line["problem"] == {"type": "urn:x", "title": "Title", "status": refused.status, "detail": "detail"}
+    with open_results(path) as results:
+        assert (str(VIDEO) in results.done) is done

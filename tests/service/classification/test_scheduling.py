@@ -1,0 +1,38 @@
+"""Every decision of who is served when, as numbers."""
+
+import pytest
+
+from service.classification import scheduling
+
+
+@pytest.mark.parametrize(("slots", "expected"), [(1, 4), (2, 8), (16, 64)])
+def test_four_videos_open_for_each_that_is_decoded(slots: int, expected: int) -> None:
+    assert scheduling.open_slots(slots) == expected
+
+
+@pytest.mark.parametrize(("queue_clips", "expected"), [(256, 64), (8, 2), (7, 1), (4, 1), (1, 1)])
+def test_as_many_requests_as_their_clips_find_room(queue_clips: int, expected: int) -> None:
+    assert scheduling.max_requests(queue_clips) == expected
+
+
+@pytest.mark.parametrize(("active", "workers", "expected"), [(1, 1, 4), (1, 2, 4), (1, 8, 10), (2, 8, 4), (64, 8, 4)])
+def test_a_lone_video_may_fill_every_worker(active: int, workers: int, expected: int) -> None:
+    assert scheduling.window(active, workers) == expected
+
+
+@pytest.mark.parametrize(
+    ("slots", "others", "network_bound", "expected"),
+    [(1, 0, False, 1), (2, 0, False, 2), (2, 1, False, 1), (2, 7, False, 1), (16, 0, False, 4), (16, 3, False, 4),
+     (16, 7, False, 2), (16, 0, True, 1)],
+)  # fmt: skip
+def test_idle_cpus_go_to_a_lone_video(slots: int, others: int, network_bound: bool, expected: int) -> None:
+    assert scheduling.decode_threads(slots, others, network_bound) == expected
+
+
+def test_what_held_a_video_up() -> None:
+    assert scheduling.is_network_bound(inference_seconds=3, workers=1, decode_seconds=2)
+    assert not scheduling.is_network_bound(inference_seconds=3, workers=2, decode_seconds=2)
+
+
+def test_the_first_clip_of_a_request_goes_ahead() -> None:
+    assert [scheduling.goes_ahead(index) for index in range(3)] == [True, False, False]
