@@ -53,7 +53,7 @@ class UploadTooLargeError(ServiceError):
 
 
 class UnsupportedMediaError(ServiceError):
-    """The file is no video container, or holds no codec, that the service takes."""
+    """The file is no video container, or holds no codec, that the service supports."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     slug = "unsupported-media"
@@ -105,7 +105,7 @@ class DecoderCrashedError(VideoError):
 
 
 class QueueFullError(ServiceError):
-    """More requests wait than the queue takes."""
+    """More requests are in progress than are admitted."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     slug = "queue-full"

@@ -101,7 +101,7 @@ class ResultEvent(ClassifyAnswer, _Event):
 
 
 class HealthAnswer(BaseModel):
-    """Whether requests are taken, and by what they are answered."""
+    """Whether requests are accepted, and what answers them."""
 
     status: Literal["ready", "starting", "draining", "failed"]
     reason: str

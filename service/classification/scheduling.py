@@ -5,8 +5,8 @@ What carries them out: `decoding.decoder` has the slots, `inference.round_robin`
 
 # Clips of one request that may be in the queue: enough to keep a device busy, too few to hold others up.
 WINDOW = 4
-# Videos that may be open for one that is decoded: they take turns, clip by clip, so that a short one need not wait
-# until a long one is through. Each takes a process with a few frames.
+# Videos that may be open for one that is decoded: decode slots change hands with every clip, so that a short video need
+# not wait until a long one is through. Each costs a process with a few frames.
 OPEN_PER_DECODE_SLOT = 4
 # More threads for one video gain little, and each takes frames' worth of memory.
 MAX_DECODE_THREADS = 4

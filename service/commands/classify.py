@@ -68,7 +68,7 @@ async def run(
 def classify(
     videos: Annotated[list[Path] | None, typer.Argument(help="Video files.", exists=True, dir_okay=False)] = None,
     manifest: Annotated[
-        Path | None, typer.Option("--from", help="A file that names videos, one a line; - is standard input.")
+        Path | None, typer.Option("--from", help="A file that names videos, one per line; - is standard input.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write JSON lines to this file; videos that are in it are left out.")
@@ -77,8 +77,8 @@ def classify(
     server: Annotated[str | None, typer.Option(metavar="URL", help="Have a running service classify them.")] = None,
     key: Annotated[str | None, typer.Option(envvar="R3D_API_KEY", help="The service's API key.")] = None,
     model: Annotated[Path | None, typer.Option(help="Model directory. Default: the bundled model.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON answer a line, as the service gives.")] = False,
-    top_k: Annotated[int, typer.Option(min=1, help="Labels listed a clip.")] = 5,
+    json: Annotated[bool, typer.Option("--json", help="One JSON answer per line, as the service gives.")] = False,
+    top_k: Annotated[int, typer.Option(min=1, help="Labels listed per clip.")] = 5,
     frame_rate: Annotated[float | None, typer.Option(min=0.001, max=1000, help="Resample to this rate.")] = None,
 ) -> None:  # fmt: skip
     """Classify video files.

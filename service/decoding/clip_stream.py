@@ -1,7 +1,7 @@
 """The parent's end of one decode child: clips on request, every message checked.
 
 A child decodes only while the parent waits for a clip, and the parent waits only while it holds a decode slot: so the
-slots bound how many videos are decoded at once, and videos take turns clip by clip.
+slots bound how many videos are decoded at once, and after each clip a slot goes to whoever waits longest.
 """
 
 import asyncio

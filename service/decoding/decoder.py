@@ -34,8 +34,8 @@ FFMPEG_ENVIRONMENT = {
 class Decoder:
     """Decodes videos, each in a confined child process. Use it in the event loop it was started in.
 
-    At most `open_slots` videos are open at a time, and `decode_slots` of them decode; the others wait their turn, which
-    comes with every clip.
+    At most `open_slots` videos are open at a time, and `decode_slots` of them decode; a decode slot changes hands with
+    every clip.
     """
 
     def __init__(self, decode_slots: int, open_slots: int, sandbox: SandboxPolicy = "best-effort") -> None:

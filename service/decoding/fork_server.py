@@ -144,11 +144,11 @@ def probe_sandbox() -> dict[str, bool]:
             os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as answer:
-        told = answer.read()
+        written = answer.read()
     os.waitpid(pid, 0)
-    if not told:
+    if not written:
         raise OSError("the system refuses to confine a process")
-    return dict(json.loads(told))
+    return dict(json.loads(written))
 
 
 def main() -> None:

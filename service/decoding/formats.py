@@ -1,4 +1,4 @@
-"""Which containers and codecs are taken: by content, never by a file's name or declared type."""
+"""Which containers and codecs are supported: by content, never by a file's name or declared type."""
 
 from collections.abc import Mapping
 

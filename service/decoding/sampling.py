@@ -41,10 +41,10 @@ def cut(frames: Iterable[Frame], length: int, frame_seconds: float, limit: int) 
             raise DecodeError("too-long", f"more than {limit} frames")
         if buffer is None:
             buffer = np.empty((length, *frame.picture.shape), np.uint8)
-        place = count % length
-        first = frame if first is None or place == 0 else first
-        buffer[place] = frame.picture
-        if place == length - 1:
+        position = count % length
+        first = frame if first is None or position == 0 else first
+        buffer[position] = frame.picture
+        if position == length - 1:
             yield _clip(count // length, first, frame, frame_seconds), buffer
 
 

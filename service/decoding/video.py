@@ -25,7 +25,7 @@ READ_ATTEMPTS = 64
 USUAL_FRAME_RATE = 25.0
 MAX_FRAME_RATE = 1000.0
 # Half the rounding error of INTER_LINEAR against torchvision's resize, which shows in r2plus1d_18's probabilities
-# (0.005 instead of 0.021 at most on real footage); it takes 0.1 ms a frame more.
+# (0.005 instead of 0.021 at most on real footage); it costs 0.1 ms more per frame.
 RESIZE = cv2.INTER_LINEAR_EXACT
 
 
@@ -48,7 +48,7 @@ class Frame:
 
 
 class Video:
-    """An open video file. Raises DecodeError when it is none, or one that is not taken."""
+    """An open video file. Raises DecodeError when it is none, or one that is not supported."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -79,7 +79,7 @@ class Video:
         if width * height > self._job.max_frame_pixels:
             raise DecodeError(
                 "frames-too-large",
-                f"frames of {width} x {height} pixels; at most {self._job.max_frame_pixels} pixels are taken",
+                f"frames of {width} x {height} pixels; at most {self._job.max_frame_pixels} pixels are accepted",
             )
 
     def frames(self) -> Iterator[Frame]:
@@ -125,7 +125,7 @@ def _check_container(path: Path) -> None:
         raise DecodeError("undecodable", "the file is empty")
     if container_of(head) is None:
         raise DecodeError(
-            "unsupported", f"this is {describe(head)}; MP4, MOV, Matroska, WebM, AVI, MPEG-TS and MPEG-PS are taken"
+            "unsupported", f"this is {describe(head)}; MP4, MOV, Matroska, WebM, AVI, MPEG-TS and MPEG-PS are supported"
         )
 
 

@@ -130,7 +130,7 @@ class Batcher:
             self._check(backend.infer(frames), size)
 
     def _serve(self, backend: Backend) -> str:
-        """Batches until closed, or until the backend is beyond hope; returns why it stopped."""
+        """Batches until closed, or until the backend has failed for good; returns why it stopped."""
         pipeline = backend if isinstance(backend, PipelinedBackend) else Sequential(backend)
         limit = min(self._max_batch, backend.max_batch)
         running: deque[Batch] = deque()

@@ -73,7 +73,7 @@ class Batch:
 
 
 class ClipQueue:
-    """Round robin over requests, a clip each. Any number of threads may put and take."""
+    """Round robin over requests, one clip of each. Any number of threads may call `put` and `take`."""
 
     def __init__(self, batch_wait: float, on_dropped: Callable[[int], None]) -> None:
         """`batch_wait`: seconds a clip waits for others while the device is busy.

@@ -42,7 +42,7 @@ class OnRay:
     """Files spread over actors on a Ray cluster."""
 
     def __init__(self, options: Options, replicas: int, cpus: float, gpus: float) -> None:
-        """`cpus` and `gpus` are what each of the `replicas` takes."""
+        """`cpus` and `gpus` are what each of the `replicas` needs."""
         self._options = options
         self._resources: dict[str, Any] = {"concurrency": replicas, "num_cpus": cpus, "num_gpus": gpus}
 
@@ -59,11 +59,11 @@ class OnRay:
 
 def classify(
     manifest: Annotated[Path, typer.Argument(help="A file that names videos, one a line.", exists=True)],
-    out: Annotated[Path, typer.Argument(help="Results, a JSON line a video; videos that are in it are left out.")],
+    out: Annotated[Path, typer.Argument(help="Results, a JSON line per video; videos that are in it are left out.")],
     replicas: Annotated[int, typer.Option(min=1, help="Actors, each with a pipeline of its own.")] = 1,
-    cpus: Annotated[float, typer.Option(min=0.1, help="CPUs an actor takes.")] = 2,
-    gpus: Annotated[float, typer.Option(min=0, help="Share of a GPU an actor takes.")] = 0,
-    top_k: Annotated[int, typer.Option(min=1, help="Labels listed a clip.")] = 5,
+    cpus: Annotated[float, typer.Option(min=0.1, help="CPUs per actor.")] = 2,
+    gpus: Annotated[float, typer.Option(min=0, help="GPUs per actor, or a share of one.")] = 0,
+    top_k: Annotated[int, typer.Option(min=1, help="Labels listed per clip.")] = 5,
 ) -> None:
     """Classify the files that a manifest names on a Ray cluster."""
     with open_results(out) as results:

@@ -22,13 +22,13 @@ from ..web.lifecycle import Lifecycle, State
 
 
 class Arguments(BaseModel):
-    """What `serve run` takes, `name=value`."""
+    """Arguments of `serve run`, `name=value`."""
 
     min_replicas: int = Field(default=1, ge=1)
     max_replicas: int = Field(default=4, ge=1)
     num_cpus: float = Field(default=2, gt=0, description="CPUs of a replica; its decoders and threads follow from them")
-    num_gpus: float = Field(default=0, ge=0, description="share of a GPU that a replica takes")
-    target_requests: float = Field(default=4, gt=0, description="requests in progress a replica is meant to have")
+    num_gpus: float = Field(default=0, ge=0, description="GPUs per replica, or a share of one")
+    target_requests: float = Field(default=4, gt=0, description="requests in progress that a replica is meant to have")
 
 
 def loaded_app() -> FastAPI:
@@ -52,7 +52,7 @@ class Replica:
     app: FastAPI
 
     async def check_health(self) -> None:
-        """Ray replaces a replica whose backend is beyond hope."""
+        """Ray replaces a replica whose backend has failed for good."""
         lifecycle: Lifecycle = self.app.state.lifecycle
         if lifecycle.state is State.FAILED:
             raise RuntimeError(lifecycle.reason)

@@ -26,13 +26,13 @@ class Metrics:
         self.frames = Counter("r3d_frames_decoded", "Frames of classified clips", registry=registry)
         self.clips = Counter("r3d_clips_classified", "Clips classified", registry=registry)
         self.clips_dropped = Counter(
-            "r3d_clips_dropped", "Queued clips whose request ended before their turn", registry=registry
+            "r3d_clips_dropped", "Queued clips whose request ended before they were classified", registry=registry
         )
         self.queue_clips = Gauge("r3d_queue_clips", "Clips that wait for the network", registry=registry)
-        self.batch_clips = Histogram("r3d_batch_clips", "Clips a batch", buckets=BATCH_BUCKETS, registry=registry)
+        self.batch_clips = Histogram("r3d_batch_clips", "Clips per batch", buckets=BATCH_BUCKETS, registry=registry)
         self.seconds = Histogram(
             "r3d_seconds",
-            "Time by stage: upload, decode and total a request, queue and inference a clip",
+            "Time by stage: upload, decode and total per request, queue and inference per clip",
             ["stage"],
             buckets=SECONDS_BUCKETS,
             registry=registry,

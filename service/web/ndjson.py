@@ -21,7 +21,7 @@ from .request_log import record_of
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/x-ndjson"
-# A client that takes nothing of what is sent to it has left, whatever its connection says.
+# A client that receives nothing of what is sent to it has left, whatever its connection says.
 SEND_SECONDS = 60.0
 
 

@@ -27,7 +27,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
-    # Files change with the version: ask each time, and mostly hear that nothing did.
+    # Files change with the version: ask each time; the answer is mostly that none did.
     "Cache-Control": "no-cache",
 }
 

@@ -53,7 +53,7 @@ EVENTS = {"oneOf": [event.model_json_schema() for event in (ClipEvent, ResultEve
 LIVE: dict[int | str, dict[str, Any]] = {200: {"content": {NDJSON: {"schema": EVENTS}}}}
 METRICS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
-TopK = Annotated[int, Query(ge=1, description="labels listed a clip, at most as many as there are classes")]
+TopK = Annotated[int, Query(ge=1, description="labels listed per clip, at most as many as there are classes")]
 FrameRate = Annotated[
     float | None, Query(gt=0, le=1000, description="resample to this many frames a second before cutting clips")
 ]
@@ -100,7 +100,7 @@ async def classify(request: Request, top_k: TopK = 5, frame_rate: FrameRate = No
 
 @router.get("/health", responses={503: {"model": HealthAnswer, "description": "Not ready"}})
 async def health(request: Request) -> Response:
-    """Whether the service takes requests."""
+    """Whether the service accepts requests."""
     lifecycle = lifecycle_of(request)
     loaded = lifecycle.loaded
     answer = HealthAnswer(

@@ -31,13 +31,13 @@ class DoubleBuffered:
         # Used again and again: fresh memory of this size costs more than the copy.
         shape = (self.max_batch, *clip_shape)
         self._free = deque(np.empty(shape, np.uint8) for _ in range(self.depth))
-        self._thread = ThreadPoolExecutor(1, "infer-staged")
+        self._thread = ThreadPoolExecutor(1, "infer-buffered")
 
     def start(self, clips: Sequence[Frames]) -> _InFlight:
         """See `PipelinedBackend.start`."""
         buffer = self._free.popleft()
-        for place, clip in zip(buffer, clips, strict=False):
-            place[...] = clip
+        for row, clip in zip(buffer, clips, strict=False):
+            row[...] = clip
         return _InFlight(buffer, self._thread.submit(self._backend.infer, buffer[: len(clips)]))
 
     def finish(self, in_flight: _InFlight) -> Probabilities:

@@ -27,7 +27,7 @@ class Backend(Protocol):
 
     @property
     def max_batch(self) -> int:
-        """Most clips `infer` takes."""
+        """Largest batch of `infer`, in clips."""
 
     def infer(self, frames: Frames) -> Probabilities:
         """uint8 [n, T, H, W, 3] RGB, n from 1 to `max_batch`, to probabilities float32 [n, classes]."""
@@ -45,10 +45,10 @@ class PipelinedBackend(Backend, Protocol):
         """Batches that may be started and not finished."""
 
     def start(self, clips: Sequence[Frames]) -> Any:
-        """Begin a batch of 1 to `max_batch` clips, uint8 [T, H, W, 3]; returns what `finish` takes without waiting."""
+        """Begin a batch of 1 to `max_batch` clips, uint8 [T, H, W, 3]; returns at once what `finish` needs."""
 
     def finish(self, in_flight: Any) -> Probabilities:
-        """Wait for a batch, the oldest first: float32 [n, classes], yours to keep."""
+        """Wait for a batch, the oldest first: float32 [n, classes], which the caller then owns."""
 
 
 class Sequential:

@@ -17,7 +17,7 @@ from .tensorrt_engines import UsableEngine, find_engine
 
 @dataclass(frozen=True)
 class Choice:
-    """A backend's name, the reason it was taken, and how to make it: one factory a device, called in its thread."""
+    """A backend's name, why it was chosen, and how to make it: one factory per device, called in its thread."""
 
     name: str
     reason: str

@@ -80,8 +80,8 @@ class TensorRtBackend:
         """See `PipelinedBackend.start`. Raises BackendLostError for CUDA's errors, none of which can be mended here."""
         slot = self._free.pop()
         count = slot.clips = len(clips)
-        for place, clip in zip(slot.staged_input, clips, strict=False):
-            np.copyto(place, clip)
+        for staged, clip in zip(slot.staged_input, clips, strict=False):
+            np.copyto(staged, clip)
         try:
             driver.memcpy_htod_async(slot.device_input, slot.staged_input[:count], slot.stream)
             accepted = slot.execution.set_input_shape(INPUT, (count, *self._shape))

@@ -1,4 +1,4 @@
-"""The rest of a refused body is read past: a client that is still sending may otherwise never see the answer.
+"""The rest of a refused body is read and dropped: a client that is still sending may otherwise never see the answer.
 
 Closing a connection that has unread data resets it, and the reset can overtake the answer (RFC 9112, section 9.6).
 """
@@ -17,18 +17,18 @@ async def discard_body(request: Request) -> None:
 
     `request.state.body_read` tells of success.
     """
-    if not _is_worth_it(request):
+    if not _should_discard(request):
         return
     with suppress(TimeoutError, ClientDisconnect):
         async with asyncio.timeout(PATIENCE_SECONDS):
-            # Starlette's way to say that the last piece was taken already.
+            # Starlette's way to say that the last piece was read already.
             with suppress(RuntimeError):
                 async for _ in request.stream():
                     pass
             request.state.body_read = True
 
 
-def _is_worth_it(request: Request) -> bool:
+def _should_discard(request: Request) -> bool:
     if request.method != "POST" or getattr(request.state, "body_read", False):
         return False
     length = request.headers.get("Content-Length", "")

@@ -55,7 +55,7 @@ async def receive(request: Request, spool: Spool, settings: Settings) -> AsyncIt
 
 
 def _check_headers(request: Request) -> None:
-    """The parser itself refuses headers that come in pieces and grow too large, but takes what arrives at once."""
+    """The parser itself refuses headers that come in pieces and grow too large, but accepts what arrives at once."""
     if sum(len(name) + len(value) for name, value in request.headers.raw) > MAX_HEADER_BYTES:
         raise UploadError(f"more than {MAX_HEADER_BYTES} bytes of headers")
 
@@ -79,7 +79,7 @@ async def _copy(request: Request, stream: BinaryIO, settings: Settings) -> int:
     async for chunk in _chunks(request, settings.upload_timeout_seconds):
         received += len(chunk)
         if received > settings.max_upload_bytes:
-            raise UploadTooLargeError(f"at most {settings.max_upload_bytes} bytes are taken")
+            raise UploadTooLargeError(f"at most {settings.max_upload_bytes} bytes are accepted")
         form.feed(chunk)
         if len(waiting) >= WRITE_BYTES:
             size += await _flush(stream, waiting)
