@@ -1,0 +1,71 @@
+"""A loaded model without a server: what it gives, and that it leaves nothing behind."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine_builder.manifest import Manifest
+from service.classification.classifier import Classifier
+from service.classification.results import ClipResult, Query
+from service.errors import StartupError
+from service.inference.backends.protocol import Backend
+from service.settings import Settings
+
+from ...support.stubs import BrightnessBackend, factory_of
+
+
+def test_it_classifies_and_leaves_no_thread_or_process(model_directory: Path, manifest: Manifest, video: Path) -> None:
+    threads, children = set(threading.enumerate()), set(psutil.Process().children(recursive=True))
+    clips: list[ClipResult] = []
+
+    async def run() -> None:
+        async with Classifier.open(Settings(model=model_directory)) as classifier:
+            assert classifier.manifest == manifest
+            assert classifier.description.backend == "openvino"
+            assert classifier.backend_reason is not None
+            done = await classifier.classify(video, Query(frame_rate=50), clips.append)
+            assert done.clips == clips
+            assert (len(clips), done.ended.frames) == (4, 75)
+            assert classifier.queued_clips == 0
+
+    asyncio.run(run())
+    left = {thread for thread in threading.enumerate() if thread.is_alive()} - threads
+    assert not {thread.name for thread in left if not thread.name.startswith("asyncio")}
+    assert set(psutil.Process().children(recursive=True)) <= children
+
+
+def test_a_backend_may_be_given_and_failing_for_good_is_told(model_directory: Path, video: Path) -> None:
+    async def run() -> str:
+        failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        backend = BrightnessBackend(max_batch=1)
+        async with Classifier.open(Settings(model=model_directory), factory_of(backend)) as classifier:
+            classifier.on_failure(failed.set_result)
+            assert classifier.backend_reason is None
+            await classifier.classify(video)
+
+            def broken(_: object) -> None:
+                raise RuntimeError("device lost")
+
+            backend._before = broken
+            await asyncio.gather(*(classifier.classify(video) for _ in range(3)), return_exceptions=True)
+            return await asyncio.wait_for(failed, 10)
+
+    assert asyncio.run(run()) == "device lost"
+
+
+def test_what_was_started_ends_when_the_rest_does_not_start(model_directory: Path) -> None:
+    children = set(psutil.Process().children(recursive=True))
+
+    def broken() -> Backend:
+        raise OSError("no such device")
+
+    async def run() -> None:
+        with pytest.raises(StartupError, match="the backend does not load: no such device"):
+            async with Classifier.open(Settings(model=model_directory), broken):
+                raise AssertionError("it opened")
+
+    asyncio.run(run())
+    assert set(psutil.Process().children(recursive=True)) <= children
