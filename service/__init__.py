@@ -1,3 +1,3 @@
 """Action recognition over HTTP: upload -> decode -> clips -> batcher -> backend -> vote -> response."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -6,6 +6,8 @@ from pydantic import BaseModel, Field
 
 # The multipart form's field that holds the video.
 FILE_FIELD = "file"
+# Labels listed per clip, where the model has that many.
+DEFAULT_TOP_K = 5
 
 
 class Top(BaseModel):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..api.answers import classify_answer
 from ..api.problem import problem_of
-from ..api.schemas import ClassifyAnswer
+from ..api.schemas import DEFAULT_TOP_K, ClassifyAnswer
 from ..classification.classifier import Classifier
 from ..errors import ServiceError
 from ..settings import Settings
@@ -18,7 +18,7 @@ from .outcome import FileClassifier, OnProgress, Options, Refusal
 async def local(settings: Settings, options: Options) -> AsyncIterator[FileClassifier]:
     """The service's pipeline in this process. Raises StartupError."""
     async with Classifier.open(settings) as classifier:
-        top_k = min(options.top_k, len(classifier.manifest.labels))
+        top_k = min(options.top_k or DEFAULT_TOP_K, len(classifier.manifest.labels))
 
         async def classify(video: Path, on_progress: OnProgress) -> ClassifyAnswer:
             await asyncio.to_thread(_check_readable, video)

@@ -15,18 +15,18 @@ ATTEMPTS = 20
 LONGEST_WAIT = 60.0
 
 # What the file has nothing to do with: 401, 503 and 507 would meet every other file too, unless 503 says when to come
-# again; 429, 500 and 504 may not.
+# again; 408, 429, 500 and 504 may not.
 FATAL = (401, 503, 507)
-PASSING = (429, 500, 502, 503, 504)
+PASSING = (408, 429, 500, 502, 503, 504)
 
 OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What may be asked for, for every file alike."""
+    """What may be asked for, for every file alike. `top_k` None: the service's default."""
 
-    top_k: int = 5
+    top_k: int | None = None
     query: Query = field(default_factory=Query)
 
 

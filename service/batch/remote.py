@@ -43,7 +43,7 @@ class CountedFile:
 async def remote(url: str, key: str | None, options: Options) -> AsyncIterator[FileClassifier]:
     """A service at `url`, with its API key if it has one."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    parameters: Parameters = {"top_k": options.top_k}
+    parameters: Parameters = {} if options.top_k is None else {"top_k": options.top_k}
     if options.query.frame_rate is not None:
         parameters["frame_rate"] = options.query.frame_rate
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=httpx.Timeout(30, read=None)) as client:

@@ -78,7 +78,7 @@ def classify(
     key: Annotated[str | None, typer.Option(envvar="R3D_API_KEY", help="The service's API key.")] = None,
     model: Annotated[Path | None, typer.Option(help="Model directory. Default: the bundled model.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON answer per line, as the service gives.")] = False,
-    top_k: Annotated[int, typer.Option(min=1, help="Labels listed per clip.")] = 5,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Labels listed per clip. Default: 5.")] = None,
     frame_rate: Annotated[float | None, typer.Option(min=0.001, max=1000, help="Resample to this rate.")] = None,
 ) -> None:  # fmt: skip
     """Classify video files.

@@ -146,7 +146,7 @@ def explain_exit(status: int) -> ServiceError:
     if status == -signal.SIGXCPU:
         return DecoderCrashedError("took too long: decoding used more processor time than it may")
     if status == UNCONFINED:
-        return DecoderUnavailableError("the decoder could not be confined; see the server's log")
+        return DecoderUnavailableError("the decoder could not be confined", RETRY)
     if status == -signal.SIGKILL:
         # Its own limits end a child in other ways: this machine is short of memory, or somebody killed it.
         return DecoderUnavailableError("the system killed the decoder, most likely for want of memory", RETRY)

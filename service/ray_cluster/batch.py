@@ -63,7 +63,7 @@ def classify(
     replicas: Annotated[int, typer.Option(min=1, help="Actors, each with a pipeline of its own.")] = 1,
     cpus: Annotated[float, typer.Option(min=0.1, help="CPUs per actor.")] = 2,
     gpus: Annotated[float, typer.Option(min=0, help="GPUs per actor, or a share of one.")] = 0,
-    top_k: Annotated[int, typer.Option(min=1, help="Labels listed per clip.")] = 5,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Labels listed per clip. Default: 5.")] = None,
 ) -> None:
     """Classify the files that a manifest names on a Ray cluster."""
     with open_results(out) as results:

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from ..api.answers import classify_answer, clip_labels, model_answer
 from ..api.schemas import (
+    DEFAULT_TOP_K,
     FILE_FIELD,
     AliveAnswer,
     ClassifyAnswer,
@@ -72,7 +73,7 @@ def lifecycle_of(request: Request) -> Lifecycle:
     responses=LIVE | documented(*CLASSIFY_ERRORS),
     dependencies=[Key],
 )
-async def classify(request: Request, top_k: TopK = 5, frame_rate: FrameRate = None) -> Any:
+async def classify(request: Request, top_k: TopK = DEFAULT_TOP_K, frame_rate: FrameRate = None) -> Any:
     """Classify a video: every clip's probabilities, and the label most clips vote for.
 
     With `Accept: application/x-ndjson`, a line for each clip as soon as it is known, then one for the result.

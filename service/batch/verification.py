@@ -1,0 +1,142 @@
+"""What `r3d-engine` verifies models with: the decoding and the backends that serve them.
+
+This module is an `engine_builder.serving.Serving`, registered as an entry point of the group `r3d.serving`.
+"""
+
+import asyncio
+import importlib.util
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, Probabilities, VerificationError
+
+from ..classification.pipeline import job_of
+from ..decoding.decoder import Decoder
+from ..errors import ServiceError, StartupError
+from ..inference.backends.protocol import Backend, BackendFactory, Description
+from ..inference.backends.selection import OF_ONNX, choose
+from ..inference.backends.tensorrt_engines import UsableEngine, find_engine
+from ..settings import Settings, SettingsError, settings_from_environment
+
+CLIPS_PER_VIDEO = 8
+
+
+def video_clips(path: Path, clip: ClipFormat) -> Frames:
+    """The first `CLIPS_PER_VIDEO` clips of a video, or all of a shorter one; see `clips`."""
+    return clips(path, clip, CLIPS_PER_VIDEO)
+
+
+def clips(video: Path, clip: ClipFormat, limit: int) -> Frames:
+    """See `Serving.clips`."""
+    settings = _settings()
+    try:
+        with video.open("rb"):
+            return np.stack(asyncio.run(_decode(video, clip, limit, settings)))
+    except (ServiceError, StartupError, OSError) as error:
+        raise VerificationError(f"{video}: {error}") from error
+
+
+async def _decode(video: Path, clip: ClipFormat, limit: int, settings: Settings) -> list[Frames]:
+    decoder = Decoder(1, 1, settings.sandbox)
+    found: list[Frames] = []
+    try:
+        async with decoder.open(job_of(video, clip, settings)) as stream, aclosing(stream.clips()) as decoded:
+            async for _, frames in decoded:
+                found.append(frames)
+                if len(found) == limit:
+                    break
+    finally:
+        await decoder.close()
+    return found
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """See `engine_builder.serving.Backend`. `manifest` names no other engine than this one."""
+
+    name: str
+    engine: Engine | None
+    served: bool
+    directory: Path
+    manifest: Manifest
+    settings: Settings
+
+    def run(self, frames: Frames) -> tuple[Description, Probabilities]:
+        """See `engine_builder.serving.Backend.run`. On the first device of several."""
+        if self.engine is not None:
+            found = find_engine(self.directory, self.manifest, self.settings.devices)
+            if isinstance(found, str):
+                raise VerificationError(found)
+        try:
+            choice = choose(self.settings, self.directory, self.manifest)
+        except StartupError as error:
+            raise VerificationError(str(error)) from error
+        return _run(choice.factories[0], frames)
+
+
+def backends(directory: Path, manifest: Manifest) -> Iterator[Candidate]:
+    """See `Serving.backends`; under the settings of the environment."""
+    settings = _settings()
+    try:
+        served = choose(settings, directory, manifest).name
+    except StartupError as error:
+        raise VerificationError(f"nothing would serve this model here: {error}") from error
+    usable = find_engine(directory, manifest, settings.devices)
+    preferred = usable.engine if isinstance(usable, UsableEngine) and served == "tensorrt" else None
+    with_tensorrt = settings.model_copy(update={"backend": "tensorrt"})
+    for engine in manifest.engines:
+        alone = manifest.model_copy(update={"engines": (engine,)})
+        yield Candidate(
+            engine.runtime.replace("_", "-"), engine, engine == preferred, directory, alone, with_tensorrt
+        )
+    for name in OF_ONNX:
+        if importlib.util.find_spec(name) is not None:
+            with_it = settings.model_copy(update={"backend": name})
+            yield Candidate(name, None, name == served, directory, manifest, with_it)
+
+
+def run_engine(
+    trt: ModuleType, content: bytes, max_batch: int, clip: ClipFormat, classes: int, precision: str, frames: Frames
+) -> Probabilities:
+    """See `Serving.run_engine`."""
+    try:
+        from ..inference.backends.tensorrt import TensorRtBackend
+    except (ImportError, OSError) as error:
+        raise VerificationError(f"PyCUDA cannot be used here ({error}): install the extra `gpu`") from error
+
+    def make() -> Backend:
+        return TensorRtBackend(trt, content, max_batch, clip.shape, classes, precision, 0)
+
+    return _run(make, frames)[1]
+
+
+def _run(factory: BackendFactory, frames: Frames) -> tuple[Description, Probabilities]:
+    """Create, use and close a backend in a thread of its own. Raises VerificationError."""
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            return thread.submit(_infer, factory, frames).result()
+        except Exception as error:  # a runtime may raise anything
+            raise VerificationError(str(error)) from error
+
+
+def _infer(factory: BackendFactory, frames: Frames) -> tuple[Description, Probabilities]:
+    backend = factory()
+    try:
+        step = backend.max_batch
+        found = [backend.infer(frames[start : start + step]) for start in range(0, len(frames), step)]
+        return backend.description, np.concatenate(found)
+    finally:
+        backend.close()
+
+
+def _settings() -> Settings:
+    try:
+        return settings_from_environment()
+    except SettingsError as error:
+        raise VerificationError(str(error)) from error
