@@ -20,7 +20,7 @@ test: .venv/.$(TEST_EXTRAS) lint
 	$(BIN)/pytest
 
 soak: .venv/.$(TEST_EXTRAS)
-	$(BIN)/python -m benchmarks.soak
+	$(BIN)/python -m tests.system.soak
 
 lint: .venv/.$(TEST_EXTRAS)
 	$(BIN)/ruff check .

@@ -3,9 +3,8 @@
 Each step runs in a process of its own; memory is the peak over that process's own size before the step.
 """
 
-import argparse
 import importlib.util
-import json
+import json as json_format
 import resource
 import subprocess
 import sys
@@ -13,43 +12,23 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 
 from engine_builder.build import BuildOptions, build_model
 from engine_builder.tensorrt.build import EngineOptions, Runtime
 from engine_builder.tensorrt.publish import add_engine
 from engine_builder.wts import read_wts, write_wts
 
-from .harness.report import finish, parser
-
-# Widths of r3d_18's layers: the names and shapes follow from them.
-WIDTHS = (64, 128, 256, 512)
-CLASSES = 400
-NORM = ("weight", "bias", "running_mean", "running_var")
-
-
-def shapes() -> dict[str, tuple[int, ...]]:
-    """Every tensor of r3d_18."""
-    found: dict[str, tuple[int, ...]] = {"stem.0.weight": (64, 3, 3, 7, 7)}
-    found |= {f"stem.1.{part}": (64,) for part in NORM}
-    channels = WIDTHS[0]
-    for layer, width in enumerate(WIDTHS, start=1):
-        for block in range(2):
-            prefix = f"layer{layer}.{block}"
-            for conv, inputs in (("conv1", channels if block == 0 else width), ("conv2", width)):
-                found[f"{prefix}.{conv}.0.weight"] = (width, inputs, 3, 3, 3)
-                found |= {f"{prefix}.{conv}.1.{part}": (width,) for part in NORM}
-            if block == 0 and width != channels:
-                found[f"{prefix}.downsample.0.weight"] = (width, channels, 1, 1, 1)
-                found |= {f"{prefix}.downsample.1.{part}": (width,) for part in NORM}
-        channels = width
-    return found | {"fc.weight": (CLASSES, channels), "fc.bias": (CLASSES,)}
+from .harness.machine import Row
+from .harness.report import Json, Plot, finish
+from .harness.weights import shapes, weights
 
 
 def write(path: Path) -> None:
-    rng = np.random.default_rng(0)
-    write_wts(path, {name: rng.uniform(0.01, 0.02, shape).astype(np.float32) for name, shape in shapes().items()})
+    write_wts(path, weights("r3d_18"))
 
 
 def read(path: Path) -> None:
@@ -62,7 +41,7 @@ def build(path: Path) -> None:
 
 def engine(path: Path) -> None:
     options = EngineOptions(runtime=Runtime.TENSORRT_RTX)
-    add_engine(path.with_suffix(""), "fp32", options, clips=None)
+    add_engine(path.with_suffix(""), "fp32", options, serving=None)
 
 
 STEPS: dict[str, Callable[[Path], None]] = {"write .wts": write, "read .wts": read, "build (read, fold, ONNX)": build}
@@ -71,7 +50,7 @@ if importlib.util.find_spec("tensorrt_rtx"):
 
 
 def measure(step: str, path: Path) -> dict[str, float]:
-    """Seconds and MB of one step, here."""
+    """Seconds and MB of one step, in this process."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
     STEPS[step](path)
@@ -79,23 +58,33 @@ def measure(step: str, path: Path) -> dict[str, float]:
     return {"seconds": seconds, "megabytes": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024}
 
 
-def main() -> None:
-    options = parser(__doc__)
-    options.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
-    options.add_argument("--file", type=Path, help=argparse.SUPPRESS)
-    args = options.parse_args()
-    if args.step:
-        print(json.dumps(measure(args.step, args.file)))
+def measure_elsewhere(step: str, path: Path) -> Row:
+    """The same in a fresh process, as a row of the table."""
+    command = [sys.executable, "-m", "benchmarks.build", "--step", step, "--file", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return {"step": step, **json_format.loads(done.stdout.splitlines()[-1])}
+
+
+def run(
+    json: Json = None,
+    plot: Plot = None,
+    step: Annotated[str | None, typer.Option(hidden=True)] = None,
+    file: Annotated[Path | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Time and memory of building r3d_18 at full size."""
+    if step is not None and file is not None:
+        print(json_format.dumps(measure(step, file)))
         return
-    rows = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "r3d_18.wts"
-        for step in STEPS:
-            command = [sys.executable, "-m", "benchmarks.build", "--step", step, "--file", str(path)]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-            rows.append({"step": step, **json.loads(done.stdout.splitlines()[-1])})
-        print(f"{path.stat().st_size / 1e6:.0f} MB, {sum(int(np.prod(shape)) for shape in shapes().values())} values")
-    finish("building r3d_18", rows, args, "step", ["seconds", "megabytes"])
+        rows = [measure_elsewhere(step, path) for step in STEPS]
+        values = sum(int(np.prod(shape)) for shape in shapes("r3d_18").values())
+        print(f"{path.stat().st_size / 1e6:.0f} MB, {values} values")
+    finish("building r3d_18", rows, "step", ["seconds", "megabytes"], json, plot)
+
+
+def main() -> None:
+    typer.run(run)
 
 
 if __name__ == "__main__":

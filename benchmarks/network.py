@@ -1,6 +1,6 @@
 """The network alone on this machine: `python -m benchmarks.network`.
 
-r3d_18 at full size with the recipe's weights, one clip at a time, in turn: each backend of this project, the bare
+r3d_18 at full size with weights drawn at random, one clip at a time, in turn: each backend of this project, the bare
 runtime without its code, and PyTorch eager as a user would write it with torchvision (where they are installed).
 """
 
@@ -9,60 +9,52 @@ import statistics
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import typer
 
-from engine_builder.build import BuildOptions, build_model
-from engine_builder.wts import write_wts
+from engine_builder.manifest import Frames
 from service.inference.backends.onnxruntime import OnnxRuntimeBackend
 from service.inference.backends.openvino import OpenVinoBackend, OpenVinoNetwork
-from tests.support.recipe import draw, shapes_of
 
-from .harness.report import finish, parser
+from .harness.models import build_full_size
+from .harness.report import Json, Plot, Rounds, finish
 from .harness.timing import in_turn, median_ratio
 
 SIDE = 4096  # of the square matrices
-MULTIPLICATIONS = 81.4e9  # a clip of 32 x 112 x 112 through r3d_18
+MULTIPLICATIONS = 81.4e9  # per clip of 32 x 112 x 112 through r3d_18
 Run = Callable[[], object]
 
 
-def bare_openvino(model: Path, clip: Any) -> Run:
+def bare_openvino(model: Path, clip: Frames) -> Run:
     """OpenVINO's own recommended use: latency hint, its default precision."""
     import openvino
 
     core = openvino.Core()
     network = core.read_model(model)
-    network.reshape([1, 32, 112, 112, 3])
+    network.reshape(list(clip.shape))
     request = core.compile_model(network, "CPU", {"PERFORMANCE_HINT": "LATENCY"}).create_infer_request()
     return lambda: request.infer([clip])
 
 
-def pytorch(clip: Any) -> Run:
+def pytorch(clip: Frames) -> Run:
     """torchvision's network in fp32."""
     import torch
 
-    torch.library.register_fake = lambda *_, **__: lambda function: function
-    from torchvision.models.video import r3d_18
+    from .harness.pytorch import normalised, r3d_18
 
-    network = r3d_18(weights=None).eval()
-    network.load_state_dict({name: torch.from_numpy(values) for name, values in draw(shapes_of("r3d_18")).items()})
-    mean = torch.tensor((0.43216, 0.394666, 0.37645)).view(1, 3, 1, 1, 1)
-    std = torch.tensor((0.22803, 0.22145, 0.216989)).view(1, 3, 1, 1, 1)
+    network = r3d_18()
 
     def run() -> object:
         with torch.inference_mode():
-            x = (torch.from_numpy(clip).permute(0, 4, 1, 2, 3).float() / 255 - mean) / std
-            return network(x).softmax(1).numpy()
+            return network(normalised(clip)).softmax(1).numpy()
 
     return run
 
 
 def runners(folder: Path) -> dict[str, Run]:
     """Everything that is installed."""
-    write_wts(folder / "weights.wts", draw(shapes_of("r3d_18")))
-    build_model(folder / "weights.wts", folder / "model", BuildOptions("benchmark"))
-    model = folder / "model" / "model.onnx"
+    model = build_full_size(folder)[1] / "model.onnx"
     clip = np.random.default_rng(0).integers(0, 256, (1, 32, 112, 112, 3), np.uint8)
     ours, other = OpenVinoBackend(OpenVinoNetwork(model, 0, 1)), OnnxRuntimeBackend(model, "fp32")
     found: dict[str, Run] = {
@@ -106,18 +98,20 @@ def row(name: str, seconds: dict[str, list[float]], ceilings: dict[str, float]) 
     }
 
 
-def main() -> None:
-    options = parser(__doc__)
-    options.add_argument("--rounds", type=int, default=15)
-    args = options.parse_args()
+def run(rounds: Rounds = 15, json: Json = None, plot: Plot = None) -> None:
+    """Milliseconds per clip of r3d_18 at full size, and what share of this machine's arithmetic that is."""
     products = {precision: matrix_product(precision) for precision in ("f32", "bf16")}
     with tempfile.TemporaryDirectory() as folder:
-        seconds = in_turn(runners(Path(folder)) | products, args.rounds)
+        seconds = in_turn(runners(Path(folder)) | products, rounds)
     medians = {precision: statistics.median(seconds.pop(precision)) for precision in products}
     ceilings = {precision: 2 * SIDE**3 / median / 1e9 for precision, median in medians.items()}
     print({name: f"{gflops:.0f} GFLOP/s in a {SIDE}-cube matrix product" for name, gflops in ceilings.items()})
     rows = [row(name, seconds, ceilings) for name in seconds]
-    finish("r3d_18, one clip", rows, args, "runner", ["ms_per_clip", "percent_of_matrix_product"])
+    finish("r3d_18, one clip", rows, "runner", ["ms_per_clip", "percent_of_matrix_product"], json, plot)
+
+
+def main() -> None:
+    typer.run(run)
 
 
 if __name__ == "__main__":

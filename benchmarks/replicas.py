@@ -8,13 +8,15 @@ import tempfile
 from pathlib import Path
 
 import ray
+import typer
 from ray import serve
 
 from service.ray_cluster.serve import Arguments, app
 
 from .harness.load import Load, free_port, press
-from .harness.report import Row, finish, parser
-from .serve import build
+from .harness.machine import Row
+from .harness.models import build
+from .harness.report import Json, Plot, Seconds, Videos, finish
 
 REPLICAS = (1, 2)
 CLIENTS = 4
@@ -36,15 +38,18 @@ def measure(replicas: int, videos: list[bytes], seconds: float) -> Row:
     return {"replicas": replicas, **{name: figures[name] for name in ("clips_per_second", "p50_ms", "p95_ms")}}
 
 
-def main() -> None:
-    options = parser(__doc__, videos=True)
-    options.add_argument("--seconds", type=float, default=20)
-    args = options.parse_args()
-    videos = [video.read_bytes() for video in args.videos]
+def run(videos: Videos, seconds: Seconds = 20, json: Json = None, plot: Plot = None) -> None:
+    """Clips/s and latency of one replica and of two."""
+    contents = [video.read_bytes() for video in videos]
     with tempfile.TemporaryDirectory() as folder:
         os.environ["R3D_MODEL"] = str(build(Path(folder), full_size=False)[1])
-        rows = [measure(replicas, videos, args.seconds) for replicas in REPLICAS]
-    finish(f"replicas of one CPU each, {CLIENTS} clients", rows, args, "replicas", ["clips_per_second", "p95_ms"])
+        rows = [measure(replicas, contents, seconds) for replicas in REPLICAS]
+    title = f"replicas of one CPU each, {CLIENTS} clients"
+    finish(title, rows, "replicas", ["clips_per_second", "p95_ms"], json, plot)
+
+
+def main() -> None:
+    typer.run(run)
 
 
 if __name__ == "__main__":

@@ -11,22 +11,24 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 import httpx
+import typer
 
 from engine_builder.manifest import Manifest
-from service.classification.pipeline import job_of
-from service.classification.scheduling import open_slots
-from service.decoding.decoder import Decoder
-from service.settings import Settings, available_cpus
+from service.settings import available_cpus
 
-from .decode import encode, ffmpeg
-from .harness.ceiling import count_clips, network_seconds
+from .harness.ceiling import network_seconds
+from .harness.decoding import DecoderAlone
 from .harness.load import Load, form, post, press, service, watched
-from .harness.report import Row, parser, save, show
+from .harness.machine import Row
+from .harness.models import build
+from .harness.report import FullSize, Json, Plot, Seconds, Videos, save, show
 from .harness.timing import percentile
-from .serve import build
+from .harness.videos import encode, ffmpeg, repeat
 
 LENGTHS = {"10 s": 1, "1 minute": 6, "10 minutes": 60, "1 hour": 360}
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)
@@ -36,17 +38,19 @@ ROUNDS = 5
 LIMITS = {"R3D_MAX_UPLOAD_BYTES": str(4 << 30), "R3D_REQUEST_TIMEOUT_SECONDS": "3600"}
 
 
-def repeated(video: Path, times: int, folder: Path) -> Path:
-    """The video `times` times in a row, nothing encoded again."""
-    path = folder / f"{times}-times.mp4"
-    ffmpeg("-stream_loop", str(times - 1), "-i", str(video), "-an", "-c", "copy", str(path))
-    return path
+class Part(StrEnum):
+    """What can be measured, in this order."""
+
+    LENGTH = "length"
+    CLIENTS = "clients"
+    FAIRNESS = "fairness"
+    ONE = "one"
 
 
 def against_length(model: Path, video: Path, folder: Path) -> Iterator[Row]:
     """One video, longer and longer, each on a fresh server."""
     for name, times in LENGTHS.items():
-        path = repeated(video, times, folder)
+        path = repeat(video, times, folder)
         load = Load()
         # Streamed from the file, as curl does.
         with service(model, **LIMITS) as (process, url), watched(process, load), path.open("rb") as stream:
@@ -75,7 +79,7 @@ def against_clients(model: Path, video: Path, seconds: float) -> Iterator[Row]:
 @contextmanager
 def in_progress(url: str, video: Path, count: int) -> Iterator[None]:
     """Long videos being classified throughout the block; the clients then leave."""
-    stop = threading.Event()
+    started, stop = threading.Semaphore(0), threading.Event()
 
     def client() -> None:
         content = video.read_bytes()
@@ -87,7 +91,6 @@ def in_progress(url: str, video: Path, count: int) -> Iterator[None]:
                         if stop.is_set():
                             return
 
-    started = threading.Semaphore(0)
     threads = [threading.Thread(target=client) for _ in range(count)]
     for thread in threads:
         thread.start()
@@ -116,15 +119,15 @@ def fairness(model: Path, short: Path, long: Path, seconds: float) -> Iterator[R
 
 
 def one_run(model: Path, video: Path) -> Iterator[Row]:
-    """Medians, in turn, of the service's answer and of each step alone with all cores."""
+    """Each round: milliseconds of the service's answer, and of each step alone with all cores."""
     manifest = Manifest.load(model)
     with service(model) as (_, url), httpx.Client(timeout=600) as session:
         body = form(video.read_bytes())
         post(session, url, body)
         for number in range(ROUNDS):
-            started = time.monotonic()
+            sent = time.monotonic()
             clips = post(session, url, body)
-            answered = time.monotonic() - started
+            answered = time.monotonic() - sent
             decode = asyncio.run(decode_with_all_cores(manifest, video))
             network = clips * network_seconds(model, manifest)
             yield {
@@ -138,45 +141,52 @@ def one_run(model: Path, video: Path) -> Iterator[Row]:
 
 async def decode_with_all_cores(manifest: Manifest, video: Path) -> float:
     """Seconds of one video alone in the service's decoder."""
-    decoder = Decoder(available_cpus(), open_slots(available_cpus()))
-    await decoder.start()
-    started = time.monotonic()
-    await count_clips(decoder, job_of(video, manifest.clip, Settings()))
-    seconds = time.monotonic() - started
-    await decoder.close()
-    return seconds
+    async with DecoderAlone.open(available_cpus()) as decoder:
+        started = time.monotonic()
+        await decoder.decode(video, manifest.clip)
+        return time.monotonic() - started
 
 
-PARTS = ("length", "clients", "fairness", "one")
+def measure(part: Part, model: Path, video: Path, seconds: float, folder: Path) -> Iterator[Row]:
+    """The rows of one part."""
+    match part:
+        case Part.LENGTH:
+            return against_length(model, encode(video, 360, folder), folder)
+        case Part.CLIENTS:
+            return against_clients(model, encode(video, 360, folder), seconds)
+        case Part.FAIRNESS:
+            whole, short = encode(video, 720, folder), folder / "short.mp4"
+            ffmpeg("-i", str(whole), "-t", str(SHORT_SECONDS), "-c", "copy", str(short))
+            return fairness(model, short, repeat(whole, LENGTHS["10 minutes"], folder), seconds)
+        case Part.ONE:
+            return one_run(model, encode(video, 720, folder))
 
 
-def main() -> None:
-    options = parser(__doc__, videos=True)
-    options.add_argument("--seconds", type=float, default=10, help="of each number of clients")
-    options.add_argument("--part", choices=PARTS, action="append", help="only this; may be given again")
-    options.add_argument("--full-size", action="store_true", help="r3d_18 in place of the bundled model")
-    args = options.parse_args()
+def run(
+    videos: Videos,
+    seconds: Seconds = 10,
+    part: Annotated[list[Part] | None, typer.Option(help="Only this; may be given again.")] = None,
+    full_size: FullSize = False,
+    json: Json = None,
+    plot: Plot = None,
+) -> None:
+    """Cost of the first of the videos against length, clients and other videos in progress."""
     figures: dict[str, list[Row]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _, model = build(folder, args.full_size)
-        small, video = encode(args.videos[0], 360, folder), encode(args.videos[0], 720, folder)
-        short = folder / "short.mp4"
-        ffmpeg("-i", str(video), "-t", str(SHORT_SECONDS), "-c", "copy", str(short))
-        parts = {
-            "one": lambda: one_run(model, video),
-            "fairness": lambda: fairness(model, short, repeated(video, LENGTHS["10 minutes"], folder), args.seconds),
-            "clients": lambda: against_clients(model, small, args.seconds),
-            "length": lambda: against_length(model, small, folder),
-        }
-        for part in args.part or PARTS:
-            figures[part] = list(parts[part]())
-            show(part, figures[part])
-            save(figures, args.json)
-    if args.plot is not None:
+        _, model = build(folder, full_size)
+        for each in part or Part:
+            figures[each.value] = list(measure(each, model, videos[0], seconds, folder))
+            show(each.value, figures[each.value])
+            save(figures, json)
+    if plot is not None:
         from .harness.plot import lines
 
-        lines(figures, args.plot)
+        lines(figures, plot)
+
+
+def main() -> None:
+    typer.run(run)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,9 @@
 
 The network alone, in turn: one clip after the other on all cores, and several at once (OpenVINO's streams), each number
 with as many workers as the service would have, in a process of its own: networks compiled side by side are in each
-other's way. The service itself takes a stream for every two cores.
+other's way. The service itself uses a stream for every two cores.
 """
 
-import argparse
 import statistics
 import subprocess
 import sys
@@ -13,25 +12,26 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 
 from engine_builder.manifest import ClipFormat
 from service.inference.backends.openvino import OpenVinoBackend, OpenVinoNetwork, streams_of
 from service.settings import available_cpus
 
-from .harness.report import finish, parser
-from .serve import build
+from .harness.models import build
+from .harness.report import FullSize, Json, Plot, Rounds, finish
 
-CLIPS = 12  # a worker
+CLIPS = 12  # per worker
 
 
 def clips_per_second(model: Path, streams: int) -> float:
     """Of a network compiled for that many streams, and as many workers, in this process."""
     network = OpenVinoNetwork(model, 0, streams)
     backends = [OpenVinoBackend(network) for _ in range(streams)]
-    clip = ClipFormat()
-    frames = np.random.default_rng(0).integers(0, 256, (1, clip.frames, clip.height, clip.width, 3), np.uint8)
+    frames = np.random.default_rng(0).integers(0, 256, (1, *ClipFormat().shape), np.uint8)
 
     def work(backend: OpenVinoBackend, clips: int) -> None:
         for _ in range(clips):
@@ -51,22 +51,23 @@ def elsewhere(model: Path, streams: int) -> float:
     return float(done.stdout.splitlines()[-1])
 
 
-def main() -> None:
-    options = parser(__doc__)
-    options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--full-size", action="store_true", help="r3d_18 in place of the bundled model")
-    options.add_argument("--one", type=int, help=argparse.SUPPRESS)
-    options.add_argument("--model", type=Path, help=argparse.SUPPRESS)
-    args = options.parse_args()
-    if args.one:
-        print(clips_per_second(args.model, args.one))
+def run(
+    rounds: Rounds = 5,
+    full_size: FullSize = False,
+    json: Json = None,
+    plot: Plot = None,
+    one: Annotated[int | None, typer.Option(hidden=True)] = None,
+    model: Annotated[Path | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Clips/s of one clip at a time and of several at once."""
+    if one is not None and model is not None:
+        print(clips_per_second(model, one))
         return
     chosen = streams_of(available_cpus())
     numbers = sorted({1, max(1, chosen // 2), chosen, available_cpus()})
     with tempfile.TemporaryDirectory() as folder:
-        _, model = build(Path(folder), args.full_size)
-        file = model / "model.onnx"
-        rates = [{streams: elsewhere(file, streams) for streams in numbers} for _ in range(args.rounds)]
+        network = build(Path(folder), full_size)[1] / "model.onnx"
+        rates = [{streams: elsewhere(network, streams) for streams in numbers} for _ in range(rounds)]
     rows = [
         {
             "streams": f"{streams} (the service's)" if streams == chosen else str(streams),
@@ -75,7 +76,11 @@ def main() -> None:
         }
         for streams in numbers
     ]
-    finish("clips at once", rows, args, "streams", ["clips_per_second", "over_one"])
+    finish("clips at once", rows, "streams", ["clips_per_second", "over_one"], json, plot)
+
+
+def main() -> None:
+    typer.run(run)
 
 
 if __name__ == "__main__":

@@ -10,28 +10,26 @@ from pathlib import Path
 import numpy as np
 
 from engine_builder.manifest import ClipFormat, Manifest
-from service.classification.pipeline import job_of
-from service.classification.scheduling import open_slots
-from service.decoding.decoder import Decoder
-from service.decoding.messages import Job
 from service.inference.backends.protocol import Backend
 from service.inference.backends.selection import choose
 from service.settings import Settings, available_cpus
 
-INFERENCES = 20
+from .decoding import DecoderAlone
+
+INFERENCES = 20  # per worker
 DECODE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds a clip, each step alone with all cores."""
+    """Seconds per clip, each step alone with all cores."""
 
     decode: float
     network: float
 
     @property
     def clips_per_second(self) -> float:
-        """If the two shared the cores and nothing else took any."""
+        """If the two shared the cores and nothing else used any."""
         return 1 / (self.decode + self.network)
 
     def __str__(self) -> str:
@@ -39,39 +37,28 @@ class Cost:
         return f"{self.clips_per_second:.1f} clips/s ({alone})"
 
 
-async def count_clips(decoder: Decoder, job: Job) -> int:
-    """Decode a video and drop its clips."""
-    async with decoder.open(job) as stream:
-        return sum([1 async for _ in stream.clips()])
-
-
 async def decode_seconds(clip: ClipFormat, videos: list[Path], seconds: float = DECODE_SECONDS) -> float:
-    """Seconds a clip of the service's decoder, a video a core, nothing else going on."""
+    """Seconds per clip of the service's decoder, one video per core, nothing else going on."""
     cpus = available_cpus()
-    decoder = Decoder(cpus, open_slots(cpus))
-    await decoder.start()
-    started = time.perf_counter()
 
-    async def worker(number: int) -> int:
+    async def decode_some(decoder: DecoderAlone, first: int) -> int:
         clips = 0
-        for turn in count(number):
-            clips += await count_clips(decoder, job_of(videos[turn % len(videos)], clip, Settings()))
+        for index in count(first):
+            clips += await decoder.decode(videos[index % len(videos)], clip)
             if time.perf_counter() - started > seconds:
                 break
         return clips
 
-    try:
-        clips = sum(await asyncio.gather(*(worker(number) for number in range(cpus))))
+    async with DecoderAlone.open(cpus) as decoder:
+        started = time.perf_counter()
+        clips = sum(await asyncio.gather(*(decode_some(decoder, first) for first in range(cpus))))
         return (time.perf_counter() - started) / clips
-    finally:
-        await decoder.close()
 
 
 def network_seconds(model: Path, manifest: Manifest) -> float:
-    """Seconds a clip of what the service would choose, all of its workers busy."""
+    """Seconds per clip of the backend that the service would choose, all of its workers busy."""
     factories = choose(Settings(model=model), model, manifest).factories
-    shape = (1, manifest.clip.frames, manifest.clip.height, manifest.clip.width, 3)
-    clip = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    clip = np.random.default_rng(0).integers(0, 256, (1, *manifest.clip.shape), np.uint8)
 
     def run(backend: Backend) -> None:
         for _ in range(INFERENCES):

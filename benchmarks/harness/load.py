@@ -11,16 +11,21 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import httpx
 import psutil
 
+from .metrics import samples
 from .timing import percentile
 
 START_SECONDS = 60
 BOUNDARY = "a-boundary-that-no-video-holds"
 FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+# What stands before and behind a video in the form's body.
+FORM_HEAD = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="video"\r\n\r\n'.encode()
+FORM_END = f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
 @dataclass
@@ -34,7 +39,7 @@ class Load:
     peak: int = 0
 
     def figures(self) -> dict[str, float]:
-        """The usual ones."""
+        """Rates, latencies and memory. At least one video must have been answered."""
         return {
             "videos_per_second": round(len(self.latencies) / self.seconds, 2),
             "clips_per_second": round(self.clips / self.seconds, 1),
@@ -47,7 +52,7 @@ class Load:
 
 
 def resident(process: psutil.Process) -> int:
-    """Proportional memory of a process and its children: what they share counts once."""
+    """Bytes of memory of a process and its children; what they share counts once (PSS)."""
     total = 0
     with suppress(psutil.Error):
         for each in [process, *process.children(recursive=True)]:
@@ -76,6 +81,7 @@ def watched(process: psutil.Process, load: Load) -> Iterator[None]:
 
 
 def free_port() -> int:
+    """A TCP port of this machine that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -83,7 +89,10 @@ def free_port() -> int:
 
 @contextmanager
 def running(command: Sequence[str], ready: str = "/health", **environment: str) -> Iterator[tuple[psutil.Process, str]]:
-    """A server, started with its port as the last argument, that answers `ready` with anything below 500; its URL."""
+    """A server in a process of its own, and its URL, once it answers `ready` with a status below 500.
+
+    Its port is added to `command` as the last argument. Raises RuntimeError when it does not start.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     everything = [*command, str(port)]
@@ -114,8 +123,7 @@ def service(model: Path, **environment: str) -> AbstractContextManager[tuple[psu
 
 def form(video: bytes) -> bytes:
     """A video as a form's body, made once: the clients run beside the server and should cost little."""
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="video"\r\n\r\n'
-    return head.encode() + video + f"\r\n--{BOUNDARY}--\r\n".encode()
+    return FORM_HEAD + video + FORM_END
 
 
 def post(session: httpx.Client, url: str, body: bytes) -> int:
@@ -141,17 +149,16 @@ class SteadyRate:
         self._rate = (self._clips() - clips) / (time.monotonic() - started)
 
     def _clips(self) -> float:
-        lines = httpx.get(f"{self._url}/metrics").text.splitlines()
-        return float(next(line for line in lines if line.startswith("r3d_clips_classified_total")).split()[1])
+        return samples(self._url)["r3d_clips_classified_total"]
 
     def result(self) -> float:
-        """Wait for it."""
+        """Clips/s; waits until the load's time is over."""
         self._thread.join()
         return self._rate
 
 
 def press(url: str, videos: Sequence[bytes], clients: int, seconds: float, load: Load) -> None:
-    """Post videos from `clients` threads for a while, and add what happened to `load`.
+    """Post videos from `clients` threads for `seconds`, and add what happened to `load`.
 
     Raises httpx.HTTPError when one is not answered with 200.
     """
@@ -160,11 +167,11 @@ def press(url: str, videos: Sequence[bytes], clients: int, seconds: float, load:
 
     def client(number: int) -> None:
         with httpx.Client(timeout=600) as session:
-            turn = number
-            while time.monotonic() < started + seconds:
-                turn += 1
+            for index in count(number + 1):
+                if time.monotonic() >= started + seconds:
+                    break
                 sent = time.monotonic()
-                clips = post(session, url, bodies[turn % len(bodies)])
+                clips = post(session, url, bodies[index % len(bodies)])
                 load.latencies.append(time.monotonic() - sent)
                 load.clips += clips
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from .report import Row, machine
+from .machine import Row, machine
 
 plt.switch_backend("Agg")
 
@@ -27,7 +27,7 @@ def bars(title: str, names: Sequence[str], series: Mapping[str, Sequence[float]]
     _save(figure, title, path)
 
 
-# Part of the benchmark of scale -> what is drawn against what.
+# Part of `benchmarks.scale` -> what is drawn against what.
 SCALES = {
     "length": ("clips", "seconds", "peak_over_idle_mb"),
     "clients": ("clients", "clips_per_second", "p99_ms"),

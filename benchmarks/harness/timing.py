@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 
 def in_turn(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each run, `rounds` times, all of them in turn each round, after one round not counted."""
+    """Seconds of each run, `rounds` times: each round has all of them in turn, and the first is not counted."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds + 1):
         for name, run in runs.items():

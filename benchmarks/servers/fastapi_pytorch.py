@@ -1,10 +1,9 @@
-"""The obvious way to serve the same network, to measure against: `python -m benchmarks.servers.fastapi_pytorch WEIGHTS PORT`.
+"""The obvious way to serve the same network, to measure against.
 
-FastAPI and PyTorch; the whole file and the whole video in memory (resized at once: as whole frames it would take
-gigabytes), one forward pass a video.
+`python -m benchmarks.servers.fastapi_pytorch WEIGHTS.wts PORT`: FastAPI and PyTorch; the whole file and the whole video
+in memory (resized at once: as whole frames it would take gigabytes), one forward pass per video.
 """
 
-import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 import torch
+import typer
 import uvicorn
 from fastapi import FastAPI, UploadFile
 from fastapi import File as FormFile
@@ -24,7 +24,7 @@ MEAN, STD = (0.43216, 0.394666, 0.37645), (0.22803, 0.22145, 0.216989)
 
 
 def load(weights: Path) -> torch.nn.Module:
-    """An r3d_18 of any width."""
+    """An r3d_18 of any width from its `.wts` file."""
     tensors = read_wts(weights)
     network = R3D18(tensors["fc.bias"].size, tensors["stem.1.weight"].size).eval()
     state = network.state_dict()
@@ -33,7 +33,7 @@ def load(weights: Path) -> torch.nn.Module:
 
 
 def decode(content: bytes) -> Any:
-    """Every frame of a video, float [T, 3, 112, 112], normalised."""
+    """Every frame of a video, float32 [T, 3, 112, 112], normalised."""
     with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
         file.write(content)
         file.flush()
@@ -47,7 +47,7 @@ def decode(content: bytes) -> Any:
 
 
 def create_app(network: torch.nn.Module) -> FastAPI:
-    """One route."""
+    """The server: one route, one video in the network at a time."""
     app = FastAPI()
     lock = threading.Lock()
 
@@ -64,5 +64,17 @@ def create_app(network: torch.nn.Module) -> FastAPI:
     return app
 
 
+def run(
+    weights: Annotated[Path, typer.Argument(help="A `.wts` file of an r3d_18.", exists=True, dir_okay=False)],
+    port: Annotated[int, typer.Argument(min=1, max=65535)],
+) -> None:
+    """Serve the network on that port of 127.0.0.1."""
+    uvicorn.run(create_app(load(weights)), port=port, log_level="warning")
+
+
+def main() -> None:
+    typer.run(run)
+
+
 if __name__ == "__main__":
-    uvicorn.run(create_app(load(Path(sys.argv[1]))), port=int(sys.argv[2]), log_level="warning")
+    main()

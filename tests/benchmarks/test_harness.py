@@ -5,9 +5,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+import typer
 
 from benchmarks.harness import report
 from benchmarks.harness.load import Load, SteadyRate, press, running, service, watched
+from benchmarks.harness.metrics import batch_sizes
 from benchmarks.harness.timing import in_turn, median_ratio, percentile
 
 from ..support.live_server import LiveServer
@@ -36,6 +38,16 @@ def test_load_on_a_server_is_counted(server: LiveServer, video: Path) -> None:
     assert figures["p50_ms"] <= figures["p95_ms"] <= figures["p99_ms"]
 
 
+def test_batch_sizes_are_read_from_the_metrics(server: LiveServer, video: Path) -> None:
+    load = Load()
+    press(server.url, [video.read_bytes()], 1, 0.2, load)
+    sizes = batch_sizes(server.url)
+    batches, mean = sizes.pop("batches"), sizes.pop("mean")
+    assert sum(sizes.values()) == batches > 0
+    assert list(sizes) == ["up to 1"], "OpenVINO works on one clip at a time"
+    assert mean == 1
+
+
 def test_an_answer_that_is_an_error_ends_the_load(server: LiveServer) -> None:
     with pytest.raises(httpx.HTTPStatusError):
         press(server.url, [b"text"], 2, 1.0, Load())
@@ -52,8 +64,14 @@ def test_a_server_is_started_watched_and_stopped(model_directory: Path, video: P
 
 
 def test_figures_go_to_a_table_and_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    args = report.parser("x", videos=True).parse_args(["a.mp4", "--json", str(tmp_path / "out.json")])
-    report.finish("speed", [{"runner": "us", "ms": 1.5}], args, "runner", ["ms"])
+    def run(videos: report.Videos, json: report.Json = None, plot: report.Plot = None) -> None:
+        assert [video.name for video in videos] == ["a.mp4"]
+        report.finish("speed", [{"runner": "us", "ms": 1.5}], "runner", ["ms"], json, plot)
+
+    (tmp_path / "a.mp4").touch()
+    app = typer.Typer()
+    app.command()(run)
+    app([str(tmp_path / "a.mp4"), "--json", str(tmp_path / "out.json")], standalone_mode=False)
     assert "us" in capsys.readouterr().out
     found = json.loads((tmp_path / "out.json").read_text())
     assert found["figures"] == [{"runner": "us", "ms": 1.5}]

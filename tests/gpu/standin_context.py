@@ -1,0 +1,97 @@
+"""What stands in for TensorRT: an execution context with the same calls that computes the network with PyTorch."""
+
+from collections import deque
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torchvision.models.video import r3d_18
+
+from engine_builder.camera_motion.network import R3D18
+from engine_builder.manifest import ClipFormat
+from service.inference.backends.tensorrt import TensorRtBackend
+
+from ..support.recipe import draw, shapes_of
+
+SHAPE = (32, 112, 112, 3)
+BATCH = 8
+
+
+class Memory:
+    """Device memory at an address, as PyTorch accepts it."""
+
+    def __init__(self, address: int, shape: tuple[int, ...], kind: str) -> None:
+        self.__cuda_array_interface__ = {"data": (address, False), "shape": shape, "typestr": kind, "version": 3}
+
+
+class Context:
+    """Stands in for IExecutionContext: the calls that the backend makes, as TensorRT documents them."""
+
+    def __init__(self, network: torch.nn.Module, classes: int, events: "deque[tuple[Any, Any]] | None") -> None:
+        self._network, self._classes, self._events = network, classes, events
+        self._shape: tuple[int, ...] = ()
+        self._addresses: dict[str, int] = {}
+        clip = ClipFormat()
+        self._mean = torch.tensor(clip.mean, device=self._device).view(1, 3, 1, 1, 1)
+        self._std = torch.tensor(clip.std, device=self._device).view(1, 3, 1, 1, 1)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self._network.parameters()).device
+
+    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
+        assert name == "frames"
+        self._shape = shape
+        return True
+
+    def set_tensor_address(self, name: str, memory: int) -> bool:
+        self._addresses[name] = int(memory)
+        return True
+
+    def execute_async_v3(self, stream_handle: int) -> bool:
+        stream = torch.cuda.ExternalStream(stream_handle, device=self._device)
+        with torch.inference_mode(), torch.cuda.device(self._device), torch.cuda.stream(stream):
+            begun, ended = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+            begun.record(stream)
+            frames = torch.as_tensor(Memory(self._addresses["frames"], self._shape, "|u1"), device=self._device)
+            output = Memory(self._addresses["probabilities"], (self._shape[0], self._classes), "<f4")
+            x = (frames.permute(0, 4, 1, 2, 3).float() / 255 - self._mean) / self._std
+            torch.as_tensor(output, device=self._device).copy_(self._network(x).softmax(1))
+            ended.record(stream)
+            if self._events is not None:
+                self._events.append((begun, ended))
+        return True
+
+
+def stand_in(networks: list[torch.nn.Module], classes: int, events: "deque[tuple[Any, Any]] | None" = None) -> Any:
+    """Stands in for the module `tensorrt`; the "serialised engine" is the number of a network."""
+
+    class Runtime:
+        def __init__(self, logger: object) -> None:
+            self.logger = logger
+
+        def deserialize_cuda_engine(self, content: bytes) -> Any:
+            network = networks[int(content)]
+            return SimpleNamespace(create_execution_context=lambda: Context(network, classes, events))
+
+    return SimpleNamespace(
+        __name__="stand-in", Runtime=Runtime, Logger=type("Logger", (), {"WARNING": 0, "__init__": lambda *_: None}),
+    )  # fmt: skip
+
+
+def full_network(device: int) -> torch.nn.Module:
+    """torchvision's r3d_18 with the recipe's weights, fp32 without TF32."""
+    network = r3d_18(weights=None).eval()
+    network.load_state_dict({name: torch.from_numpy(values) for name, values in draw(shapes_of("r3d_18")).items()})
+    return network.to(f"cuda:{device}")
+
+
+def small_network(device: int) -> torch.nn.Module:
+    """An r3d_18 of width 8 with nine classes, seeded."""
+    torch.manual_seed(0)
+    return R3D18(9, 8).eval().to(f"cuda:{device}")
+
+
+def backend_of(trt: Any, classes: int, device: int, number: int) -> TensorRtBackend:
+    """The service's backend on that GPU, with network `number` of the stand-in `trt`."""
+    return TensorRtBackend(trt, str(number).encode(), BATCH, SHAPE, classes, "fp32", device)
