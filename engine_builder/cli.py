@@ -8,24 +8,25 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import Progress, TaskID
-from rich.table import Table
 
 from .build import BuildOptions, build_model, read_labels
 from .camera_motion import LABELS, WEIGHTS
 from .checkpoint import load_checkpoint, load_pretrained
 from .errors import BuildError
 from .manifest import ClipFormat, Manifest
-from .sample_clips import made_up_clips, video_clips
+from .report import manifest_lines, verification_lines, verification_table
+from .sample_clips import made_up_clips
+from .serving import find_serving
 from .tensorrt.build import EngineOptions, Runtime, describe_engine, load_runtime
 from .tensorrt.build import Progress as BuildProgress
-from .tensorrt.publish import add_engine, verify_engines
+from .tensorrt.publish import add_engine
 from .verify import verify_model
 from .wts import write_wts
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console()
 
-SHOWN_LABELS = 4
+CLIPS_PER_VIDEO = 8
 
 NOT_NORMALISED: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 
@@ -82,6 +83,7 @@ def build(
     verify: Annotated[bool, typer.Option(help="Run the engine against the reference first.")] = True,
 ) -> None:
     """Make a model directory the service can load: the ONNX network, the manifest and, if asked for, an engine."""
+    serving = find_serving() if engine is not None and verify else None
     clip = ClipFormat(frames=frames) if normalize else ClipFormat(frames=frames, **NOT_NORMALISED)
     options = BuildOptions(
         name=name or output.resolve().name,
@@ -93,9 +95,8 @@ def build(
     console.print(f"{output}: {manifest.architecture}, {len(manifest.labels)} classes", soft_wrap=True)
     if engine is not None:
         runtime = EngineOptions(Runtime(engine.value.replace("-", "_")), max_batch, portable)
-        clips = made_up_clips(clip) if verify else None
         with Progress(console=console, transient=True) as shown:
-            built = add_engine(output, precision.value, runtime, clips, _show(shown))
+            built = add_engine(output, precision.value, runtime, serving, _show(shown))
         console.print(f"{output}/{built.file}: {built.runtime} {built.runtime_version}", soft_wrap=True)
 
 
@@ -124,25 +125,10 @@ def inspect(
 ) -> None:
     """Show what a model directory holds."""
     manifest = Manifest.load(directory)
-    clip = manifest.clip
-    rows = {
-        "name": manifest.name,
-        "architecture": manifest.architecture,
-        "classes": f"{len(manifest.labels)}: {', '.join(manifest.labels[:SHOWN_LABELS])}, …",
-        "clip": f"{clip.frames} frames",
-        "picture": f"{clip.resize_width} x {clip.resize_height}, of it the middle {clip.width} x {clip.height}",
-        "normalisation": f"mean {clip.mean}, std {clip.std}",
-        "frame rate": f"{clip.frame_rate:g}" if clip.frame_rate else "the video's own",
-        "weights": manifest.weights_sha256,
-    }
-    rows |= {f"ONNX {precision}": f"{entry.file} {entry.sha256}" for precision, entry in manifest.onnx.items()}
-    for key, value in rows.items():
-        console.print(f"{key:14} {value}", soft_wrap=True, markup=False, highlight=False)
-    for engine in manifest.engines:
-        for field, value in engine.model_dump().items():
-            console.print(f"{engine.file} {field}: {value}", soft_wrap=True, markup=False, highlight=False)
-        if verbose:
-            print(describe_engine(load_runtime(Runtime(engine.runtime)), directory / engine.file))
+    for line in manifest_lines(manifest):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    for engine in manifest.engines if verbose else ():
+        print(describe_engine(load_runtime(Runtime(engine.runtime)), directory / engine.file))
 
 
 @app.command()
@@ -150,21 +136,16 @@ def verify(
     directory: Annotated[Path, typer.Argument(help="A model directory.")],
     videos: Annotated[list[Path] | None, typer.Argument(help="Default: made-up clips.", exists=True)] = None,
 ) -> None:
-    """Check the files, and every network on every installed runtime, and every engine, against the fp32 reference."""
+    """Check the files, and every backend that could serve the model here, as it would, against the fp32 reference."""
     clip = Manifest.load(directory).clip
-    clips = np.concatenate([video_clips(video, clip) for video in videos]) if videos else made_up_clips(clip)
-    results = verify_model(directory, clips)
-    table = Table("runtime", "precision", "clips", "largest difference", "top-1 agreement", "NaN", "")
-    for result in results:
-        got = result.measured
-        figures = (str(got.clips), f"{got.max_abs_difference:.2e}", f"{got.top1_agreement:.1%}", str(got.nan_count))
-        table.add_row(result.runtime, result.precision, *figures, "good" if result.good else "BAD")
-    console.print(table)
-    if not all(result.good for result in results):
+    serving = find_serving()
+    found = [serving.clips(video, clip, CLIPS_PER_VIDEO) for video in videos or ()]
+    results = verify_model(directory, np.concatenate(found) if found else made_up_clips(clip), serving)
+    console.print(verification_table(results))
+    for line in verification_lines(results):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    if any(result.problem is not None for result in results):
         raise typer.Exit(1)
-    for result in verify_engines(directory, clips):
-        got = result.measured
-        console.print(f"{result.runtime} {result.precision}: {got.model_dump()}", soft_wrap=True, highlight=False)
 
 
 def main() -> None:

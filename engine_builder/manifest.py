@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .errors import ManifestError
+from .errors import ManifestError, VerificationError
 from .files import replacing, sha256_of
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Precision",
     "Probabilities",
     "Verification",
+    "VerificationError",
     "checked_file",
     "sha256_of",
 ]

@@ -7,7 +7,6 @@ import asyncio
 import importlib.util
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -24,13 +23,6 @@ from ..inference.backends.selection import OF_ONNX, choose
 from ..inference.backends.tensorrt_engines import UsableEngine, find_engine
 from ..settings import Settings, SettingsError, settings_from_environment
 
-CLIPS_PER_VIDEO = 8
-
-
-def video_clips(path: Path, clip: ClipFormat) -> Frames:
-    """The first `CLIPS_PER_VIDEO` clips of a video, or all of a shorter one; see `clips`."""
-    return clips(path, clip, CLIPS_PER_VIDEO)
-
 
 def clips(video: Path, clip: ClipFormat, limit: int) -> Frames:
     """See `Serving.clips`."""
@@ -46,8 +38,8 @@ async def _decode(video: Path, clip: ClipFormat, limit: int, settings: Settings)
     decoder = Decoder(1, 1, settings.sandbox)
     found: list[Frames] = []
     try:
-        async with decoder.open(job_of(video, clip, settings)) as stream, aclosing(stream.clips()) as decoded:
-            async for _, frames in decoded:
+        async with decoder.open(job_of(video, clip, settings)) as stream:
+            async for _, frames in stream.clips():
                 found.append(frames)
                 if len(found) == limit:
                     break
@@ -92,9 +84,7 @@ def backends(directory: Path, manifest: Manifest) -> Iterator[Candidate]:
     with_tensorrt = settings.model_copy(update={"backend": "tensorrt"})
     for engine in manifest.engines:
         alone = manifest.model_copy(update={"engines": (engine,)})
-        yield Candidate(
-            engine.runtime.replace("_", "-"), engine, engine == preferred, directory, alone, with_tensorrt
-        )
+        yield Candidate(engine.runtime.replace("_", "-"), engine, engine == preferred, directory, alone, with_tensorrt)
     for name in OF_ONNX:
         if importlib.util.find_spec(name) is not None:
             with_it = settings.model_copy(update={"backend": name})

@@ -114,13 +114,12 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
 
 
 @needs_torch
-def test_pretrained_weights_through_torchvision(tmp_path: Path) -> None:
-    """torchvision finds the file it would have downloaded in its cache; all else is its real code."""
+def test_pretrained_weights_through_torchvision(tmp_path: Path, tensors: Tensors) -> None:
+    """torchvision finds what it would have downloaded, here a narrow network, in its cache; all else is real."""
     import torch
 
     cache = tmp_path / "hub" / "checkpoints"
     cache.mkdir(parents=True)
-    tensors = draw(shapes_of("r3d_18"))
     torch.save({name: torch.from_numpy(values) for name, values in tensors.items()}, cache / "r3d_18-b3b3357e.pth")
     # The CPU build of PyTorch lacks operators that torchvision's compiled part registers shapes for.
     script = (

@@ -7,19 +7,24 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine_builder.build import BuildOptions, build_model
-from engine_builder.errors import BuildError
-from engine_builder.manifest import ClipFormat, Manifest, Precision
+from engine_builder.errors import BuildError, VerificationError
+from engine_builder.manifest import ClipFormat, Manifest, Precision, Verification
 from engine_builder.overflow import first_overflow
 from engine_builder.sample_clips import made_up_clips
 from engine_builder.tensorrt.build import EngineOptions, Runtime, build_engine, define, load_runtime
+from engine_builder.tensorrt.publish import add_engine
+from engine_builder.verify import reference
 from engine_builder.wts import write_wts
 
-from ..support.recipe import ARCHITECTURES, draw, narrow, shapes_of
+from ..support.recipe import draw, narrow
+from .serving_stub import Answering, ServingStub
 
 OPTIONS = EngineOptions(Runtime.TENSORRT_RTX, max_batch=16)
+SMALL = ClipFormat(frames=8, height=32, width=32)
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
 
 
@@ -30,18 +35,9 @@ def trt() -> Any:
         return load_runtime(Runtime.TENSORRT_RTX)
 
 
-@pytest.fixture(scope="module", params=ARCHITECTURES)
-def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A full-size architecture's model directory, both precisions."""
-    folder = tmp_path_factory.mktemp(request.param)
-    write_wts(folder / "weights.wts", draw(shapes_of(request.param)))
-    build_model(folder / "weights.wts", folder / "model", BuildOptions(name="x", precisions=PRECISIONS))
-    (folder / "weights.wts").unlink()
-    return folder / "model"
-
-
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_an_engine_is_built(trt: Any, model: Path, precision: Precision) -> None:
+def test_an_engine_is_built(trt: Any, full_size: tuple[str, Path], precision: Precision, tmp_path: Path) -> None:
+    model = full_size[1]
     manifest = Manifest.load(model)
     onnx = model / manifest.onnx[precision].file
     definition = define(trt, onnx, ClipFormat(), OPTIONS)
@@ -61,7 +57,7 @@ def test_an_engine_is_built(trt: Any, model: Path, precision: Precision) -> None
     softmax = [layer for layer in layers if layer.type == trt.LayerType.SOFTMAX]
     assert [layer.get_output(0).dtype for layer in softmax] == [trt.float32]
     phases: list[tuple[str, int, int]] = []
-    engine = build_engine(trt, onnx, ClipFormat(), OPTIONS, model / "cache", lambda *step: phases.append(step))
+    engine = build_engine(trt, onnx, ClipFormat(), OPTIONS, tmp_path / "cache", lambda *step: phases.append(step))
     assert len(engine) > onnx.stat().st_size // 2
     assert phases
     assert all(0 <= done <= total for _, done, total in phases)
@@ -75,7 +71,8 @@ def test_the_command_publishes_an_engine(tmp_path: Path) -> None:
     output = ["-o", str(tmp_path / "model")]
     refused = subprocess.run([*command, *options, *output], capture_output=True, text=True, timeout=60, check=False)
     assert refused.returncode == 1
-    assert "--no-verify" in refused.stderr or "PyCUDA" in refused.stderr
+    assert "the engine cannot be verified: PyCUDA cannot be used here" in refused.stderr
+    assert "--no-verify leaves it out" in refused.stderr
     assert Manifest.load(tmp_path / "model").engines == ()
     assert not (tmp_path / "model" / "model.fp16.engine").exists()
     done = subprocess.run(
@@ -91,7 +88,8 @@ def test_the_command_publishes_an_engine(tmp_path: Path) -> None:
         [command[0], "verify", str(tmp_path / "model")], capture_output=True, text=True, timeout=60, check=False
     )
     assert verified.returncode == 1, "there is no GPU here to run it"
-    assert "PyCUDA is missing" in verified.stderr
+    assert "tensorrt-rtx fp16: cannot run here: the package pycuda is not installed" in verified.stdout
+    assert verified.stdout.count("good") == 2, "what serves here is verified all the same"
     shown = subprocess.run(
         [command[0], "inspect", str(tmp_path / "model")], capture_output=True, text=True, timeout=60, check=True
     )
@@ -110,18 +108,42 @@ def test_a_runtime_that_is_missing() -> None:
 
 
 def test_an_overflow_in_half_precision_is_found(tmp_path: Path) -> None:
+    directory = hot_model(tmp_path)
+    [frames] = made_up_clips(SMALL, 1)
+    layer = first_overflow(directory / "model.fp16.onnx", frames)
+    assert layer is not None
+    assert layer.startswith("layer2.0.")
+    assert first_overflow(directory / "model.onnx", frames) is None
+
+
+def hot_model(folder: Path) -> Path:
+    """A small network in both precisions, of which fp16 overflows in layer 2."""
     tensors = draw(narrow("r3d_18", 16, 3))
     tensors["layer1.1.conv2.1.weight"] *= 100
     tensors["layer2.0.conv1.1.weight"] *= 30_000
-    write_wts(tmp_path / "hot.wts", tensors)
-    clip = ClipFormat(frames=8, height=32, width=32)
-    options = BuildOptions(name="hot", labels=("a", "b", "c"), clip=clip, precisions=PRECISIONS)
-    build_model(tmp_path / "hot.wts", tmp_path / "model", options)
-    [frames] = made_up_clips(clip, 1)
-    layer = first_overflow(tmp_path / "model" / "model.fp16.onnx", frames)
-    assert layer is not None
-    assert layer.startswith("layer2.0.")
-    assert first_overflow(tmp_path / "model" / "model.onnx", frames) is None
+    write_wts(folder / "hot.wts", tensors)
+    options = BuildOptions(name="hot", labels=("a", "b", "c"), clip=SMALL, precisions=PRECISIONS)
+    build_model(folder / "hot.wts", folder / "model", options)
+    return folder / "model"
+
+
+@pytest.mark.usefixtures("trt")
+def test_only_an_engine_that_is_right_is_published(tmp_path: Path) -> None:
+    directory = hot_model(tmp_path)
+    right = reference(directory, Manifest.load(directory), made_up_clips(SMALL))
+    overflow, wrong = np.full_like(right, np.nan), right + np.float32(0.03)
+    for answers, reason in (
+        (overflow, r"12 probabilities are no numbers: fp16 overflows, first in layer2\.0\."),
+        (wrong, r"differ by up to 0\.03; 0\.02 is allowed"),
+        ("no GPU", "cannot be verified: no GPU; --no-verify leaves it out"),
+    ):
+        with pytest.raises(VerificationError, match=reason):
+            add_engine(directory, "fp16", OPTIONS, ServingStub(Answering(answers, "fp16")))
+        assert Manifest.load(directory).engines == ()
+        assert not (directory / "model.fp16.engine").exists()
+    added = add_engine(directory, "fp16", OPTIONS, ServingStub(Answering(right, "fp16")))
+    assert added.verification == Verification(clips=4, max_abs_difference=0, top1_agreement=1, nan_count=0)
+    assert Manifest.load(directory).engines == (added,)
 
 
 def test_the_calls_the_runtime_makes_exist_in_tensorrt_11() -> None:

@@ -1,32 +1,191 @@
+import asyncio
+import importlib.util
 import shutil
+import sys
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from engine_builder.build import BuildOptions, build_model
+from engine_builder.cli import app
 from engine_builder.errors import VerificationError
-from engine_builder.manifest import ClipFormat, ManifestError
-from engine_builder.sample_clips import made_up_clips, video_clips
-from engine_builder.verify import compare, verify_model
+from engine_builder.manifest import ClipFormat, Engine, Manifest, ManifestError, Probabilities
+from engine_builder.sample_clips import made_up_clips
+from engine_builder.serving import GROUP, find_serving
+from engine_builder.verify import compare, reference, verify_model
+from engine_builder.wts import write_wts
+from service.classification.classifier import Classifier
+from service.inference.backends.protocol import Description
+from service.settings import Settings
 
-from ..support.videos import write_video
+from ..support.recipe import draw, narrow
+from .serving_stub import Answering, ServingStub
+
+SMALL = ClipFormat(frames=8, height=32, width=32)
+CLIPS = made_up_clips(SMALL, 2)
 
 
-def test_every_runtime_agrees(model_directory: Path) -> None:
-    results = verify_model(model_directory, made_up_clips(ClipFormat(), 2))
-    assert [(result.runtime, result.precision) for result in results] == [("openvino", "fp32"), ("onnxruntime", "fp32")]
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A small model, with an engine in its manifest."""
+    write_wts(tmp_path / "small.wts", draw(narrow("r3d_18", 16, 3)))
+    made = build_model(tmp_path / "small.wts", tmp_path / "model", BuildOptions("small", SMALL, ("a", "b", "c")))
+    (tmp_path / "model" / "model.fp16.engine").write_bytes(b"")
+    engine = Engine(
+        file="model.fp16.engine", sha256="e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        precision="fp16", max_batch=4, runtime="tensorrt", runtime_version="11.4.0.106", gpu_name="NVIDIA L4",
+        compute_capability="8.9", portable=False, verification=None,
+    )  # fmt: skip
+    made.model_copy(update={"engines": (engine,)}).save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def right(directory: Path) -> Probabilities:
+    return reference(directory, Manifest.load(directory), CLIPS)
+
+
+def engine_of(directory: Path) -> Engine:
+    [engine] = Manifest.load(directory).engines
+    return engine
+
+
+@pytest.fixture(scope="module")
+def served(model_directory: Path) -> Description:
+    """What the service says it serves the bundled model with: in `/health`, and in every result."""
+
+    async def describe() -> Description:
+        async with Classifier.open(Settings(model=model_directory)) as classifier:
+            return classifier.description
+
+    return asyncio.run(describe())
+
+
+def test_what_is_verified_is_what_is_served(model_directory: Path, served: Description) -> None:
+    results = verify_model(model_directory, made_up_clips(ClipFormat(), 2), find_serving())
+    assert [result.backend for result in results] == ["openvino", "onnxruntime"]
+    [marked] = [result for result in results if result.served]
+    assert Description(marked.backend, marked.precision, marked.device) == served
     for result in results:
-        assert result.good
+        assert result.problem is None
+        assert result.measured is not None
         assert result.measured.clips == 2
-        assert result.measured.top1_agreement == 1
-        assert result.measured.max_abs_difference < 1e-3
+
+
+def test_the_command_names_what_is_served(model_directory: Path, served: Description) -> None:
+    done = CliRunner().invoke(app, ["verify", str(model_directory)])
+    assert done.exit_code == 0
+    assert f"* what serves here: {served.backend}, {served.precision}, {served.device}" in done.stdout
 
 
 def test_a_changed_file_is_noticed(model_directory: Path, tmp_path: Path) -> None:
     directory = Path(shutil.copytree(model_directory, tmp_path / "model"))
     (directory / "model.onnx").write_bytes(b"other")
     with pytest.raises(ManifestError, match="SHA-256"):
-        verify_model(directory, made_up_clips(ClipFormat(), 1))
+        verify_model(directory, made_up_clips(ClipFormat(), 1), find_serving())
+
+
+@pytest.mark.parametrize(
+    ("precision", "error", "good"),
+    [
+        ("fp32", 5e-4, True),
+        ("fp32", 2e-3, False),
+        ("fp16", 1e-2, True),
+        ("fp16", 3e-2, False),
+        ("bf16", 0.1, True),
+        ("bf16", 0.2, False),
+    ],
+)
+def test_how_much_may_differ_depends_on_the_precision(
+    directory: Path, right: Probabilities, precision: str, error: float, good: bool
+) -> None:
+    wrong = right.copy()
+    wrong[1, 0] += error
+    [result] = verify_model(directory, CLIPS, ServingStub(Answering(wrong, precision)))
+    assert result.measured is not None
+    assert result.measured.max_abs_difference == pytest.approx(error, rel=1e-3)
+    assert (result.problem is None) == good
+    assert result.precision == precision
+
+
+def test_the_command_fails_for_a_wrong_backend(
+    directory: Path, right: Probabilities, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And shows the others."""
+    whole = reference(directory, Manifest.load(directory), made_up_clips(SMALL))
+    good, bad = Answering(whole, "bf16", served=False), Answering(whole[:, ::-1])
+    monkeypatch.setattr("engine_builder.cli.find_serving", lambda: ServingStub(good, bad))
+    done = CliRunner().invoke(app, ["verify", str(directory)])
+    assert done.exit_code == 1
+    rows = [line for line in done.stdout.splitlines() if line.startswith("│")]
+    assert ["bf16" in row and "good" in row and "*" not in row for row in rows] == [True, False]
+    assert ["fp32" in row and "BAD" in row and "*" in row for row in rows] == [False, True]
+    assert "stub fp32: probabilities differ by up to" in done.stdout
+
+
+def test_what_was_measured_of_an_engine_goes_into_the_manifest(directory: Path, right: Probabilities) -> None:
+    results = verify_model(directory, CLIPS, ServingStub(Answering(right, "fp16", engine_of(directory))))
+    assert results[0].problem is None
+    assert engine_of(directory).verification == results[0].measured
+    assert results[0].measured is not None
+
+
+def test_an_engine_that_does_not_run_is_told_of(directory: Path) -> None:
+    before = engine_of(directory)
+    [result] = verify_model(directory, CLIPS, ServingStub(Answering("no GPU", "", before, served=False)))
+    assert (result.precision, result.measured, result.problem) == ("fp16", None, "cannot run here: no GPU")
+    assert engine_of(directory) == before
+
+
+def test_values_that_are_no_numbers(directory: Path, right: Probabilities) -> None:
+    wrong = right.copy()
+    wrong[0, 1:] = np.nan, np.inf
+    [result] = verify_model(directory, CLIPS, ServingStub(Answering(wrong, "bf16", engine_of(directory))))
+    assert result.problem == "2 probabilities are no numbers: bf16 overflows"
+    assert engine_of(directory).verification == result.measured, "the manifest can be read again"
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_the_reference_is_the_same_on_either_runtime(
+    directory: Path, right: Probabilities, runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name == runtime else None)
+    monkeypatch.delitem(sys.modules, "openvino_telemetry", raising=False)
+    found = reference(directory, Manifest.load(directory), CLIPS)
+    assert np.abs(found - right).max() < 1e-5
+    assert sys.modules.get("openvino_telemetry") is None, "it would send a message over the network"
+
+
+def test_nothing_to_run_the_reference_with(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(VerificationError, match="install the `cpu` or the `onnxruntime` extra"):
+        reference(directory, Manifest.load(directory), CLIPS)
+
+
+def test_a_network_that_overflows_by_itself(tmp_path: Path) -> None:
+    tensors = draw(narrow("r3d_18", 16, 3))
+    for layer in (1, 2, 3, 4):
+        tensors[f"layer{layer}.0.conv1.1.weight"] *= np.float32(1e15)
+    write_wts(tmp_path / "hot.wts", tensors)
+    build_model(tmp_path / "hot.wts", tmp_path / "model", BuildOptions("hot", SMALL, ("a", "b", "c")))
+    with pytest.raises(VerificationError, match="the fp32 network itself"):
+        verify_model(tmp_path / "model", CLIPS, find_serving())
+
+
+def test_no_service_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine_builder.serving.entry_points", lambda group: EntryPoints())
+    with pytest.raises(VerificationError, match=r"no service to verify models with .*: install"):
+        find_serving()
+
+
+def test_a_service_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = EntryPoints([EntryPoint("service", "no.such.module", GROUP)])
+    monkeypatch.setattr("engine_builder.serving.entry_points", lambda group: broken)
+    with pytest.raises(VerificationError, match=r"no\.such\.module cannot be imported: No module named 'no'"):
+        find_serving()
 
 
 def test_differences_are_measured() -> None:
@@ -46,11 +205,3 @@ def test_made_up_clips_are_always_the_same_and_move() -> None:
     assert clips.dtype == np.uint8
     assert (clips == made_up_clips(ClipFormat(frames=16), 3)).all()
     assert (clips[1, 0] != clips[1, 15]).any()
-
-
-def test_clips_of_a_video(tmp_path: Path) -> None:
-    video = write_video(tmp_path / "video.mp4", frames=70)
-    assert video_clips(video, ClipFormat()).shape == (2, 32, 112, 112, 3)
-    short = write_video(tmp_path / "short.mp4", frames=31)
-    with pytest.raises(VerificationError, match="31 frames"):
-        video_clips(short, ClipFormat())

@@ -1,0 +1,55 @@
+"""What `r3d-engine` prints of a model directory."""
+
+from collections.abc import Iterator
+
+from rich.table import Table
+
+from .manifest import Manifest
+from .verify import Result
+
+SHOWN_LABELS = 4
+
+
+def manifest_lines(manifest: Manifest) -> Iterator[str]:
+    """What the manifest says, line by line."""
+    clip = manifest.clip
+    rows = {
+        "name": manifest.name,
+        "architecture": manifest.architecture,
+        "classes": f"{len(manifest.labels)}: {', '.join(manifest.labels[:SHOWN_LABELS])}, …",
+        "clip": f"{clip.frames} frames",
+        "picture": f"{clip.resize_width} x {clip.resize_height}, of it the middle {clip.width} x {clip.height}",
+        "normalisation": f"mean {clip.mean}, std {clip.std}",
+        "frame rate": f"{clip.frame_rate:g}" if clip.frame_rate else "the video's own",
+        "weights": manifest.weights_sha256,
+    }
+    rows |= {f"ONNX {precision}": f"{entry.file} {entry.sha256}" for precision, entry in manifest.onnx.items()}
+    for key, value in rows.items():
+        yield f"{key:14} {value}"
+    for engine in manifest.engines:
+        for field, value in engine.model_dump().items():
+            yield f"{engine.file} {field}: {value}"
+
+
+def verification_table(results: list[Result]) -> Table:
+    """A row for each backend, with a mark at what serves; as narrow as a terminal."""
+    table = Table()
+    for header in ("", "backend", "precision", "clips", "difference", "top-1", "NaN", ""):
+        table.add_column(header, no_wrap=True)
+    for result in results:
+        got = result.measured
+        figures = ("", "", "", "")
+        if got is not None:
+            figures = (str(got.clips), f"{got.max_abs_difference:.2e}", f"{got.top1_agreement:.1%}", str(got.nan_count))
+        verdict = "good" if result.problem is None else "BAD" if got else "not run"
+        table.add_row("*" if result.served else "", result.backend, result.precision, *figures, verdict)
+    return table
+
+
+def verification_lines(results: list[Result]) -> Iterator[str]:
+    """What the table has no room for."""
+    for result in results:
+        if result.served:
+            yield f"* what serves here: {result.backend}, {result.precision}, {result.device}"
+        if result.problem is not None:
+            yield f"{result.backend} {result.precision}: {result.problem}"
