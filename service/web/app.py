@@ -65,16 +65,20 @@ def create_app(settings: Settings, backend: BackendFactory | None = None) -> Fas
     app.include_router(routes.router)
     app.add_api_route("/", page.page, include_in_schema=False)
     app.mount("/static", page.Files())
-    # The last added is the outermost.
+    _add_middleware(app, settings)
+    problems.install(app)
+    app.add_exception_handler(ClientDisconnect, _client_left)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """The last added is the outermost."""
     if settings.api_key is not None:
         app.add_middleware(ApiKeyMiddleware, settings.api_key.get_secret_value())
     app.add_middleware(RequestLogMiddleware, app.state.lifecycle.metrics, lambda: app.state.tracing)
     app.add_middleware(RequestIdMiddleware)
-    problems.install(app)
 
-    @app.exception_handler(ClientDisconnect)
-    async def client_left(request: Request, error: ClientDisconnect) -> Response:
-        record_of(request).outcome = CLIENT_LEFT
-        return Response(status_code=CLIENT_CLOSED_REQUEST)
 
-    return app
+async def _client_left(request: Request, error: Exception) -> Response:
+    record_of(request).outcome = CLIENT_LEFT
+    return Response(status_code=CLIENT_CLOSED_REQUEST)
