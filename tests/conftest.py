@@ -1,17 +1,19 @@
 """Fixtures for all tests; and in CI, a test that was skipped is a failure."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from engine_builder.build import BuildOptions, build_model, read_labels
 from engine_builder.camera_motion import LABELS, WEIGHTS
 from engine_builder.manifest import Manifest
 from service.settings import Settings
 
-from .support.live_server import LiveServer
+from .support.live_server import API_KEY, LiveServer, StubServer
 from .support.videos import write_video
 
 SKIPPED = pytest.StashKey[list[str]]()
@@ -45,6 +47,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.fixture(scope="session", autouse=True)
+def temporary_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A temporary directory that no other test run, and no server of the machine's, keeps uploads in."""
+    with pytest.MonkeyPatch.context() as changed:
+        directory = tmp_path_factory.mktemp("tmp")
+        changed.setenv("TMPDIR", str(directory))
+        changed.setattr(tempfile, "tempdir", str(directory))
+        yield directory
+
+
 @pytest.fixture(scope="session")
 def model_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundled model, built."""
@@ -59,15 +71,16 @@ def manifest(model_directory: Path) -> Manifest:
     return Manifest.load(model_directory)
 
 
-@pytest.fixture
-def settings(model_directory: Path) -> Settings:
-    return Settings(model=model_directory)
-
-
 @pytest.fixture(scope="session")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """75 frames of 320 x 240 H.264 at 25 frames/s."""
     return write_video(tmp_path_factory.mktemp("video") / "video.mp4", frames=75)
+
+
+@pytest.fixture(scope="session")
+def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """200 clips: seconds of work for the network, little for the decoder."""
+    return write_video(tmp_path_factory.mktemp("video") / "long.mp4", frames=32 * 200, size=(64, 48))
 
 
 @pytest.fixture(scope="session")
@@ -76,3 +89,24 @@ def server(model_directory: Path) -> Iterator[LiveServer]:
     with LiveServer(Settings(model=model_directory)) as live:
         live.wait_ready()
         yield live
+
+
+@pytest.fixture(scope="session")
+def stub_server(model_directory: Path) -> Iterator[StubServer]:
+    """The service with a stub for the network, listening."""
+    with StubServer(Settings(model=model_directory)) as live:
+        yield live
+
+
+@pytest.fixture(scope="session")
+def locked(model_directory: Path) -> Iterator[StubServer]:
+    """The same with an API key, `API_KEY`."""
+    with StubServer(Settings(model=model_directory, api_key=SecretStr(API_KEY))) as live:
+        yield live
+
+
+@pytest.fixture
+def gated(stub_server: StubServer) -> Iterator[StubServer]:
+    """`stub_server`, whose gate may be closed, and is open again after the test."""
+    yield stub_server
+    stub_server.gate.open()

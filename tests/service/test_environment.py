@@ -1,22 +1,18 @@
 """What is wrong with the environment is named, all of it, and no secret is shown."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from service.settings import SettingsError, settings_from_environment
 
+from ..support.programs import finished
+
 
 @pytest.mark.parametrize("program", ["r3d-serve", "r3d-classify"])
 def test_a_bad_key_is_not_printed(program: str, video: Path) -> None:
-    command = [str(Path(sys.executable).with_name(program))]
     arguments = [str(video)] if program == "r3d-classify" else []
-    environment = {"R3D_API_KEY": "hunter2", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(
-        [*command, *arguments], capture_output=True, text=True, timeout=60, check=False, env=environment
-    )
+    done = finished(program, *arguments, R3D_API_KEY="hunter2")
     assert done.returncode == 2
     assert "R3D_API_KEY: " in done.stderr
     assert "at least 8" in done.stderr

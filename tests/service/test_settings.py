@@ -1,11 +1,11 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from service.settings import Settings
+from service.settings import Settings, SettingsError, settings_from_environment
+
+from ..support.programs import finished
 
 
 def test_defaults_are_the_documented_ones() -> None:
@@ -26,27 +26,34 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert (settings.model, settings.max_upload_bytes, settings.backend) == (tmp_path, 1000, "openvino")
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("R3D_MAX_UPLOAD_BYTES", "0"),
-        ("R3D_MAX_UPLOAD_BYTES", "many"),
-        ("R3D_BACKEND", "magic"),
-        ("R3D_QUEUE_CLIPS", "3"),
-        ("R3D_DECODE_WORKERS", "0"),
-        ("R3D_REQUEST_TIMEOUT_SECONDS", "-1"),
-        ("R3D_CPU_THREADS", "-1"),
-    ],
-)
-def test_a_bad_value_stops_the_start_and_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+BAD = {
+    "R3D_MAX_UPLOAD_BYTES": ("0", "many"),
+    "R3D_BACKEND": ("magic",),
+    "R3D_QUEUE_CLIPS": ("3",),
+    "R3D_DECODE_WORKERS": ("0",),
+    "R3D_REQUEST_TIMEOUT_SECONDS": ("-1",),
+    "R3D_CPU_THREADS": ("-1",),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
+def test_a_bad_value_is_refused_and_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError):
         Settings()
-    command = [str(Path(sys.executable).with_name("r3d-serve")), "--port", "0"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    with pytest.raises(SettingsError) as caught:
+        settings_from_environment()
+    [complaint] = caught.value.complaints
+    assert complaint.startswith(f"{name}: ")
+    assert complaint.endswith(f"(found {value!r})")
+
+
+def test_bad_values_stop_the_start() -> None:
+    done = finished("r3d-serve", "--port", "0", **{name: values[0] for name, values in BAD.items()})
     assert done.returncode == 2
-    assert name in done.stderr
-    assert value in done.stderr
+    told = {line.partition(":")[0]: line for line in done.stderr.splitlines()}
+    assert told.keys() == BAD.keys()
+    assert all(told[name].endswith(f"(found {values[0]!r})") for name, values in BAD.items())
 
 
 def test_the_readme_has_every_setting_with_its_default() -> None:

@@ -2,7 +2,7 @@
 missing one, or a buffer reused too early, shows in the results."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -17,9 +17,12 @@ class Error(Exception):
 
 
 class Machine:
-    """One fake GPU: its memory, streams and contexts, and the modules `pycuda` and `tensorrt` for it."""
+    """Fake GPUs: their memory, streams and contexts, and the modules `pycuda` and `tensorrt` for them."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, gpus: Sequence[str] = ("fake GPU 0", "fake GPU 1"), capability: tuple[int, int] = (8, 9)
+    ) -> None:
+        self._gpus, self._capability = gpus, capability
         self.memory: dict[int, npt.NDArray[np.uint8]] = {}
         self.streams: dict[int, Stream] = {}
         self.contexts: list[tuple[str, int]] = []
@@ -31,9 +34,7 @@ class Machine:
         module.driver = SimpleNamespace(  # type: ignore[attr-defined]
             Error=Error,
             init=lambda: None,
-            Device=lambda number: SimpleNamespace(
-                name=lambda: f"fake GPU {number}", retain_primary_context=lambda: self._context()
-            ),
+            Device=self._device,
             Stream=lambda: Stream(self),
             mem_alloc=self._allocate,
             pagelocked_empty=lambda shape, dtype: np.empty(shape, dtype),
@@ -41,6 +42,15 @@ class Machine:
             memcpy_dtoh_async=self._download,
         )
         return module
+
+    def _device(self, number: int) -> Any:
+        if number >= len(self._gpus):
+            raise Error("invalid device ordinal")
+        return SimpleNamespace(
+            name=lambda: self._gpus[number],
+            compute_capability=lambda: self._capability,
+            retain_primary_context=self._context,
+        )
 
     def _context(self) -> Any:
         def note(what: str) -> Callable[[], None]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import boxes
-from .videos import H264, ffmpeg, write_video
+from .videos import H264, HEVC, MJPEG, MPEG4, VP8, VP9, ffmpeg, write_video
 
 REFUSED = frozenset({415})
 UNDECODABLE = frozenset({422})
@@ -111,9 +111,9 @@ def _cut(folder: Path, plain: bytes) -> Iterator[Hostile]:
 
 
 def _lies(folder: Path, plain: bytes) -> Iterator[Hostile]:
-    vp8 = write_video(folder / "vp8.webm", 40, ("-c:v", "libvpx", "-deadline", "realtime", "-g", "10"), size=(64, 48))
+    vp8 = write_video(folder / "vp8.webm", 40, (*VP8, "-g", "10"), size=(64, 48))
     yield Hostile("VP8 frames of 16000 x 16000", _vp8_size(vp8.read_bytes()), ANY)
-    mjpeg = write_video(folder / "mjpeg.avi", 40, ("-c:v", "mjpeg", "-pix_fmt", "yuvj420p"), size=(64, 48)).read_bytes()
+    mjpeg = write_video(folder / "mjpeg.avi", 40, MJPEG, size=(64, 48)).read_bytes()
     yield Hostile("MJPEG frames of 16000 x 16000", _jpeg_size(mjpeg), ANY)
     header = mjpeg.replace(struct.pack("<II", 64, 48), struct.pack("<II", HUGE, HUGE))
     yield Hostile("AVI header of 16000 x 16000", header, ANY)
@@ -173,10 +173,10 @@ def mutants(folder: Path, count: int, seed: int) -> Iterator[bytes]:
     """`count` damaged copies of small videos of five codecs."""
     kinds: dict[str, tuple[str, ...]] = {
         "h264.mp4": H264,
-        "hevc.mkv": ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"),
-        "vp9.webm": ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"),
-        "mpeg4.avi": ("-c:v", "mpeg4"),
-        "mjpeg.avi": ("-c:v", "mjpeg", "-pix_fmt", "yuvj420p"),
+        "hevc.mkv": HEVC,
+        "vp9.webm": VP9,
+        "mpeg4.avi": MPEG4,
+        "mjpeg.avi": MJPEG,
     }
     originals = [write_video(folder / name, 40, codec, size=(64, 48)).read_bytes() for name, codec in kinds.items()]
     changes: tuple[Callable[[random.Random, bytearray], None], ...] = (_flip, _overwrite, _remove, _repeat, _extreme)

@@ -1,20 +1,34 @@
 """The service in a thread of this process, behind a real uvicorn on a free port."""
 
+import tempfile
 import threading
-import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import httpx
+import psutil
 
 from service.inference.backends.protocol import BackendFactory
 from service.settings import Settings
 from service.web.app import create_app
 from service.web.lifecycle import Lifecycle
 from service.web.server import Server, server_config
+from service.web.uploads.spool import LOCK, PREFIX
+
+from .client import READY_SECONDS, Client
+from .stubs import BrightnessBackend, Gate, factory_of
+from .waiting import eventually
+
+API_KEY = "correct horse"
 
 
-class LiveServer:
+def uploads() -> list[Path]:
+    """The directories of uploads that are there, of any server of this test run."""
+    return [path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/*") if path.name != LOCK]
+
+
+class LiveServer(Client):
     """Listens while the block lasts."""
 
     def __init__(self, settings: Settings, backend: BackendFactory | None = None) -> None:
@@ -22,35 +36,56 @@ class LiveServer:
         self.lifecycle: Lifecycle = app.state.lifecycle
         self.server = Server(server_config(app, "127.0.0.1", 0), self.lifecycle)
         self._thread = threading.Thread(target=self.server.run)
+        self._before = set(psutil.Process().children())
+        self._fork_servers: set[psutil.Process] = set()
 
     def __enter__(self) -> Self:
         self._thread.start()
-        while not self.server.started and self._thread.is_alive():
-            time.sleep(0.01)
+        eventually(lambda: self.server.started or not self._thread.is_alive())
         port = self.server.servers[0].sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
-        self.port: int = port
-        self.client = httpx.Client(base_url=self.url, timeout=60)
+        super().__init__(f"http://127.0.0.1:{port}")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.client.close()
+        self.close()
         self.server.should_exit = True
         self._thread.join(30)
         assert not self._thread.is_alive(), "the server did not stop"
 
-    def wait_ready(self, status: str = "ready", seconds: float = 30) -> httpx.Response:
+    def wait_ready(self, status: str = "ready", seconds: float = READY_SECONDS) -> httpx.Response:
         """Wait for `/health` to say `status`."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            answer = self.client.get("/health")
-            if answer.json()["status"] == status:
-                return answer
-            time.sleep(0.02)
-        raise AssertionError(f"not {status} within {seconds} s: {answer.text}")
+        answer = super().wait_ready(status, seconds)
+        if not self._fork_servers:
+            self._fork_servers = set(psutil.Process().children()) - self._before
+        return answer
 
-    def post(self, content: bytes, **parameters: str | int | float) -> httpx.Response:
-        """Send one file to `/classify`."""
-        return self.client.post("/classify", files={"file": ("clip.mp4", content)}, params=parameters)
+    def decoders(self) -> list[psutil.Process]:
+        """Its decode children, once it is ready."""
+        [server] = self._fork_servers
+        found: list[psutil.Process] = server.children()
+        return found
+
+
+class StubServer(LiveServer):
+    """A server with a stub for the network, ready when it is entered.
+
+    A batch is one clip, and is held while `gate` is closed.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.gate = Gate()
+        self.backend = BrightnessBackend(max_batch=1, before=self.gate)
+        super().__init__(settings, factory_of(self.backend))
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.wait_ready()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.gate.open()
+        super().__exit__(kind, error, trace)

@@ -23,7 +23,7 @@ def shapes_of(architecture: str) -> dict[str, tuple[int, ...]]:
 
 
 def draw(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> Tensors:
-    """One tensor a name, drawn from PCG64 seeded with crc32(name) + seed."""
+    """One tensor per name, drawn from PCG64 seeded with crc32(name) + seed."""
     return {name: _draw(name, shape, seed) for name, shape in shapes.items()}
 
 
@@ -56,7 +56,7 @@ def narrow(architecture: str, divisor: int, classes: int) -> dict[str, tuple[int
 
 
 def counts_of(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
-    """Number of values a tensor."""
+    """Number of values per tensor."""
     return {name: int(np.prod(shape)) for name, shape in shapes.items()}
 
 

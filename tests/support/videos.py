@@ -8,6 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+LOSSLESS = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "0", "-pix_fmt", "yuv444p")
+HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none")
+VP8 = ("-c:v", "libvpx", "-deadline", "realtime")
+VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8")
+MPEG4 = ("-c:v", "mpeg4")
+MPEG2 = ("-c:v", "mpeg2video")
+MJPEG = ("-c:v", "mjpeg", "-pix_fmt", "yuvj420p")
 
 
 def ffmpeg(*arguments: str, stdin: bytes | None = None) -> bytes:
@@ -36,6 +43,12 @@ def write_frames(path: Path, frames: npt.NDArray[np.uint8], rate: str = "25", co
     source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", rate, "-i", "-")
     ffmpeg(*source, *codec, str(path), stdin=frames.tobytes())
     return path
+
+
+def shades(path: Path, *levels: int) -> Path:
+    """A clip of 32 frames of each grey level, without loss."""
+    frames = np.concatenate([np.full((32, 48, 64, 3), level, np.uint8) for level in levels])
+    return write_frames(path, frames, codec=LOSSLESS)
 
 
 def decoded(path: Path) -> npt.NDArray[np.uint8]:

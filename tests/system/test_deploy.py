@@ -129,7 +129,7 @@ def test_the_deployment(resources: list[dict[str, Any]]) -> None:
     pause = float(container["lifecycle"]["preStop"]["exec"]["command"][1])
     assert pod["terminationGracePeriodSeconds"] > pause + Settings().drain_seconds
     metric = of_kind["HorizontalPodAutoscaler"]["spec"]["metrics"][0]["pods"]["metric"]["name"]
-    assert metric in (ROOT / "service" / "metrics.py").read_text()
+    assert metric in (ROOT / "service" / "telemetry" / "metrics.py").read_text()
     policy = of_kind["NetworkPolicy"]["spec"]
     assert policy["egress"] == []
     assert "Egress" in policy["policyTypes"]

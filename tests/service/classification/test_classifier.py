@@ -4,7 +4,6 @@ import asyncio
 import threading
 from pathlib import Path
 
-import psutil
 import pytest
 
 from engine_builder.manifest import Manifest
@@ -14,11 +13,12 @@ from service.errors import StartupError
 from service.inference.backends.protocol import Backend
 from service.settings import Settings
 
+from ...support.processes import new_processes
 from ...support.stubs import BrightnessBackend, factory_of
 
 
 def test_it_classifies_and_leaves_no_thread_or_process(model_directory: Path, manifest: Manifest, video: Path) -> None:
-    threads, children = set(threading.enumerate()), set(psutil.Process().children(recursive=True))
+    threads, processes = set(threading.enumerate()), new_processes()
     clips: list[ClipResult] = []
 
     async def run() -> None:
@@ -34,7 +34,7 @@ def test_it_classifies_and_leaves_no_thread_or_process(model_directory: Path, ma
     asyncio.run(run())
     left = {thread for thread in threading.enumerate() if thread.is_alive()} - threads
     assert not {thread.name for thread in left if not thread.name.startswith("asyncio")}
-    assert set(psutil.Process().children(recursive=True)) <= children
+    assert processes() == []
 
 
 def test_a_backend_may_be_given_and_failing_for_good_is_told(model_directory: Path, video: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_backend_may_be_given_and_failing_for_good_is_told(model_directory: Pa
             def broken(_: object) -> None:
                 raise RuntimeError("device lost")
 
-            backend._before = broken
+            backend.before = broken
             await asyncio.gather(*(classifier.classify(video) for _ in range(3)), return_exceptions=True)
             return await asyncio.wait_for(failed, 10)
 
@@ -57,7 +57,7 @@ def test_a_backend_may_be_given_and_failing_for_good_is_told(model_directory: Pa
 
 
 def test_what_was_started_ends_when_the_rest_does_not_start(model_directory: Path) -> None:
-    children = set(psutil.Process().children(recursive=True))
+    processes = new_processes()
 
     def broken() -> Backend:
         raise OSError("no such device")
@@ -68,4 +68,4 @@ def test_what_was_started_ends_when_the_rest_does_not_start(model_directory: Pat
                 raise AssertionError("it opened")
 
     asyncio.run(run())
-    assert set(psutil.Process().children(recursive=True)) <= children
+    assert processes() == []

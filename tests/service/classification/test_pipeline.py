@@ -1,13 +1,11 @@
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from engine_builder.manifest import Frames, Manifest
+from engine_builder.manifest import Manifest
 from service.classification.pipeline import Pipeline
 from service.classification.results import ClipResult
 from service.classification.scheduling import WINDOW
@@ -16,8 +14,9 @@ from service.errors import InferenceError, VideoTooShortError
 from service.inference.batcher import Batcher
 from service.settings import Settings
 
-from ...support.stubs import BrightnessBackend, factory_of
-from ...support.videos import write_frames, write_video
+from ...support.stubs import BrightnessBackend, Gate, factory_of, too_bright
+from ...support.videos import shades, write_video
+from ...support.waiting import eventually_async
 
 
 @asynccontextmanager
@@ -33,21 +32,15 @@ async def pipeline_of(backend: BrightnessBackend, manifest: Manifest) -> AsyncIt
         await asyncio.to_thread(batcher.close)
 
 
-def shades(path: Path, *levels: int) -> Path:
-    """32 frames of each grey level."""
-    frames = np.concatenate([np.full((32, 48, 64, 3), level, np.uint8) for level in levels])
-    return write_frames(path, frames, codec=("-c:v", "libx264", "-qp", "0", "-pix_fmt", "yuv444p"))
-
-
 def test_clips_in_order_and_the_vote(tmp_path: Path, manifest: Manifest) -> None:
     video = shades(tmp_path / "a.mp4", 40, 150, 150, 220)
-    heard: list[ClipResult] = []
+    told: list[ClipResult] = []
 
     async def run() -> None:
         async with pipeline_of(BrightnessBackend(), manifest) as (pipeline, _):
-            done = await pipeline.classify(video, on_clip=heard.append)
+            done = await pipeline.classify(video, on_clip=told.append)
         assert [int(result.probabilities.argmax()) for result in done.clips] == [1, 5, 5, 7]
-        assert [result.span.index for result in heard] == [0, 1, 2, 3]
+        assert [result.span.index for result in told] == [0, 1, 2, 3]
         assert (done.verdict.label_index, done.verdict.votes) == (5, 2)
         assert done.verdict.confidence == pytest.approx((0.6 + 0.6 + 0.05 + 0.05) / 4, abs=1e-3)
         assert (done.ended.frames, done.opened.codec) == (128, "h264")
@@ -84,29 +77,21 @@ def test_a_long_video_holds_only_a_window_of_the_queue(tmp_path: Path, manifest:
 
 def test_cancelling_drops_what_is_queued(tmp_path: Path, manifest: Manifest) -> None:
     video = write_video(tmp_path / "long.mp4", 32 * 30, size=(64, 48))
-    entered, opened = threading.Event(), threading.Event()
-    armed = threading.Event()
-
-    def before(_: Frames) -> None:
-        if armed.is_set():
-            entered.set()
-            assert opened.wait(10)
-
-    backend = BrightnessBackend(max_batch=1, before=before)
+    gate = Gate()
+    backend = BrightnessBackend(max_batch=1, before=gate)
 
     async def run() -> None:
         async with pipeline_of(backend, manifest) as (pipeline, batcher):
-            armed.set()
+            gate.close()
             task = asyncio.create_task(pipeline.classify(video))
-            await asyncio.to_thread(entered.wait, 10)
-            while batcher.depth < WINDOW - 1:
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(gate.wait_held)
+            # With the one that is held, the window is full.
+            await eventually_async(lambda: batcher.depth == WINDOW - 1)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
             before_opening = len(backend.batches)
-            opened.set()
-            armed.clear()
+            gate.open()
             done = await pipeline.classify(video)
             assert len(done.clips) == 30
             assert len(backend.batches) - before_opening == 30
@@ -117,12 +102,8 @@ def test_cancelling_drops_what_is_queued(tmp_path: Path, manifest: Manifest) -> 
 def test_a_failing_network_fails_the_video_and_the_next_works(tmp_path: Path, manifest: Manifest) -> None:
     dark, bright = shades(tmp_path / "dark.mp4", 40), shades(tmp_path / "bright.mp4", 230, 230)
 
-    def before(frames: Frames) -> None:
-        if frames.max() > 200:
-            raise ValueError("too bright")
-
     async def run() -> None:
-        async with pipeline_of(BrightnessBackend(before=before), manifest) as (pipeline, _):
+        async with pipeline_of(BrightnessBackend(before=too_bright), manifest) as (pipeline, _):
             with pytest.raises(InferenceError):
                 await pipeline.classify(bright)
             assert (await pipeline.classify(dark)).verdict.label_index == 1

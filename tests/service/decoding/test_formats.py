@@ -4,9 +4,7 @@ import pytest
 
 from service.decoding.formats import HEAD_BYTES, container_of, describe
 
-from ...support.videos import H264, ffmpeg, write_video
-
-MPEG2 = ("-c:v", "mpeg2video")
+from ...support.videos import H264, MPEG2, ffmpeg, write_video
 
 
 @pytest.mark.parametrize(

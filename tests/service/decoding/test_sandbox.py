@@ -1,63 +1,86 @@
 """What a confined process can and cannot do, each tried by one."""
 
+import ctypes
+import errno
 import json
+import os
+import signal
+import socket
 import subprocess
-import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-TRIES = """
-import ctypes, json, os, socket, sys, threading
-from pathlib import Path
-from service.fork_server import confine
-from service.sandbox.limits import address_space
-from tests.jobs import job_of
+from service.decoding.sandbox.confinement import confine
+from service.decoding.sandbox.privileges import leave_network
+from service.decoding.sandbox.process import die_with_parent
+from service.decoding.sandbox.rlimits import address_space, limit
 
-def thread():
+from ...support.processes import run_alone
+
+CLONE_NEWUSER = 0x10000000
+ALLOWED = {"read the upload", "use an open socket", "start a thread", "take 100 MiB"}
+
+
+def _start_thread() -> None:
     started = threading.Thread(target=lambda: None)
     started.start()
     started.join()
 
-def native_fork():
-    if ctypes.CDLL(None, use_errno=True).fork() < 0:
-        raise OSError("no fork")
 
-upload, other = Path(sys.argv[1]), Path(sys.argv[2])
-parent = os.getppid()
-held = socket.socketpair()
-job = job_of(upload, memory_bytes=256 << 20)
-confine(job, address_space() + job.memory_bytes)
-tries = {
-    "read the upload": lambda: upload.read_bytes(),
-    "use an open socket": lambda: held[0].send(b"x"),
-    "start a thread": thread,
-    "take 100 MiB": lambda: bytearray(100 << 20),
-    "take 300 MiB": lambda: bytearray(300 << 20),
-    "write the upload": lambda: upload.open("ab"),
-    "read another file": lambda: other.read_bytes(),
-    "list its directory": lambda: os.listdir(other.parent),
-    "make a file": lambda: (upload.parent / "new").touch(),
-    "open a TCP socket": lambda: socket.socket(),
-    "open a Unix socket": lambda: socket.socket(socket.AF_UNIX),
-    "fork": os.fork,
-    "fork natively": native_fork,
-    "execute": lambda: os.execv("/bin/true", ["true"]),
-    "signal its parent": lambda: os.kill(parent, 0),
-    "make a namespace": lambda: os.unshare(0x10000000) if hasattr(os, "unshare") else other.read_bytes(),
-}
-found = {}
-for name, attempt in tries.items():
+def _call_libc(name: str, *arguments: int) -> None:
+    if ctypes.CDLL(None, use_errno=True)[name](*arguments) < 0:
+        raise OSError(ctypes.get_errno(), name)
+
+
+def _is_possible(attempt: Callable[[], object]) -> bool:
     try:
         attempt()
-        found[name] = True
     except (OSError, MemoryError, RuntimeError):
-        found[name] = False
-os.write(held[0].fileno(), b"y")
-print(json.dumps(found))
-"""
+        return False
+    return True
 
-ALLOWED = {"read the upload", "use an open socket", "start a thread", "take 100 MiB"}
+
+def confined_process(upload_name: str, other_name: str) -> None:
+    """Confine this process, and print what it can do then."""
+    upload, other = Path(upload_name), Path(other_name)
+    parent = os.getppid()
+    held = socket.socketpair()
+    active = confine(upload, address_space() + (256 << 20), 60)
+    tries: dict[str, Callable[[], object]] = {
+        "read the upload": upload.read_bytes,
+        "use an open socket": lambda: held[0].send(b"x"),
+        "start a thread": _start_thread,
+        "take 100 MiB": lambda: bytearray(100 << 20),
+        "take 300 MiB": lambda: bytearray(300 << 20),
+        "write the upload": lambda: upload.open("ab"),
+        "read another file": other.read_bytes,
+        "list its directory": lambda: list(other.parent.iterdir()),
+        "make a file": (upload.parent / "new").touch,
+        "open a TCP socket": socket.socket,
+        "open a Unix socket": lambda: socket.socket(socket.AF_UNIX),
+        "fork": os.fork,
+        "fork natively": lambda: _call_libc("fork"),
+        "execute": lambda: os.execv("/bin/true", ["true"]),  # noqa: S606
+        "signal its parent": lambda: os.kill(parent, 0),
+        "make a namespace": lambda: _call_libc("unshare", CLONE_NEWUSER),
+    }
+    found = [name for name, attempt in tries.items() if _is_possible(attempt)]
+    print(json.dumps({"active": active, "possible": found}))
+
+
+def free_process(upload: str, other: str) -> None:
+    """Make sure that this process could do it all, were it not confined."""
+    Path(other).read_bytes()
+    Path(upload).open("ab").close()
+    socket.socket().close()
+    bytearray(300 << 20)
+    os.kill(os.getppid(), 0)
+    if os.fork() == 0:
+        os.execv("/bin/true", ["true"])  # noqa: S606
+    print(os.waitstatus_to_exitcode(os.wait()[1]))
 
 
 @pytest.fixture
@@ -68,53 +91,79 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     return upload, other
 
 
-def python(script: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-c", script, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
 def test_a_confined_process_can_decode_and_nothing_else(files: tuple[Path, Path]) -> None:
-    done = python(TRIES, *files)
+    free = run_alone(free_process, *files)
+    assert (free.stdout, free.returncode) == ("0\n", 0), free.stderr
+    done = run_alone(confined_process, *files)
     assert done.returncode == 0, done.stderr
-    found: dict[str, bool] = json.loads(done.stdout)
-    assert {name for name, possible in found.items() if possible} == ALLOWED
+    told = json.loads(done.stdout)
+    assert set(told["possible"]) == ALLOWED
+    assert told["active"] == dict.fromkeys(("rlimits", "capabilities", "landlock", "seccomp"), True)
 
 
-def test_processor_time_is_limited(files: tuple[Path, Path]) -> None:
-    script = """
-import sys
-from pathlib import Path
-from service.sandbox.limits import address_space, limit
-limit(address_space() + (256 << 20), 0.5)
-while True: pass
-"""
-    assert python(script, *files).returncode == -24
+def endless_process() -> None:
+    limit(address_space() + (256 << 20), 0.5)
+    while True:
+        pass
 
 
-def test_an_empty_network() -> None:
-    script = """
-import socket
-from service.sandbox.privileges import leave_network
-left = leave_network()
-print(left, [name for _, name in socket.if_nameindex()])
-"""
-    done = python(script)
-    left, names = done.stdout.split(maxsplit=1)
-    assert left == "False" or names.strip() in ("['lo']", "[]")
+def test_processor_time_is_limited() -> None:
+    assert run_alone(endless_process).returncode == -signal.SIGXCPU
 
 
-def test_it_ends_with_its_parent(tmp_path: Path) -> None:
-    script = """
-import os, signal, sys, time
-from service.sandbox.process import die_with_parent
-pid = os.getpid()
-if os.fork() == 0:
-    die_with_parent(pid)
-    print(os.getpid(), flush=True)
-    time.sleep(60)
-time.sleep(0.5)
-os.kill(pid, signal.SIGKILL)
-"""
-    done = python(script)  # returns only when the grandchild, which holds the pipe, is gone
-    assert done.returncode == -9
+def allows(*command: str) -> bool:
+    """Whether a command succeeds; util-linux's `unshare` asks the kernel for what our function asks for."""
+    return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
+
+
+# In a user namespace that may have no network namespace: a system that refuses.
+REFUSING = ("unshare", "-Ur", "sh", "-c", 'echo 0 > /proc/sys/user/max_net_namespaces && exec "$@"', "-")
+SYSTEMS: dict[str, tuple[str, ...]] = {"as it is here": (), "refusing": REFUSING}
+if not allows(*REFUSING, "true"):  # then it refuses as it is
+    del SYSTEMS["refusing"]
+
+
+def print_interfaces() -> None:
+    print(json.dumps([name for _, name in socket.if_nameindex()]))
+
+
+def leaving_process(port: str) -> None:
+    """Leave the network; print whether that was so, the interfaces, and what a listener on loopback is now."""
+    left = leave_network()
+    print(json.dumps(left))
+    print_interfaces()
+    with socket.socket() as connection:
+        print(connection.connect_ex(("127.0.0.1", int(port))))
+
+
+@pytest.mark.parametrize("through", SYSTEMS.values(), ids=SYSTEMS)
+def test_the_network_is_left_wherever_the_system_allows_it(through: tuple[str, ...]) -> None:
+    ways = [way for way in ("-n", "-Un") if allows(*through, "unshare", way, "true")]
+    assert not (ways and through), "the system that refuses does not"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        done = run_alone(leaving_process, listener.getsockname()[1], through=through)
+    assert done.returncode == 0, done.stderr
+    left, interfaces, error = map(json.loads, done.stdout.splitlines())
+    empty = ("unshare", ways[0]) if ways else ()
+    assert left is bool(ways)
+    assert interfaces == json.loads(run_alone(print_interfaces, through=empty).stdout)
+    assert error == (errno.ENETUNREACH if ways else 0)
+
+
+def parent_process() -> None:
+    """Fork a child that would outlive this process by far, and end once it has tied itself to it."""
+    pid = os.getpid()
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        die_with_parent(pid)
+        print(os.getpid(), flush=True)
+        os.write(writing, b"x")
+        signal.pause()
+    os.read(reading, 1)
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_it_ends_with_its_parent() -> None:
+    done = run_alone(parent_process, seconds=20)  # returns only when the grandchild, which holds the pipe, is gone
+    assert done.returncode == -signal.SIGKILL
     assert int(done.stdout) > 0

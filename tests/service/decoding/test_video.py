@@ -8,28 +8,27 @@ import pytest
 from service.decoding.video import DecodeError, Video, prepare
 
 from ...support.jobs import job_of
-from ...support.videos import decoded, write_video
+from ...support.videos import H264, HEVC, LOSSLESS, MJPEG, MPEG2, MPEG4, VP8, VP9, decoded, ffmpeg, write_video
 
-VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8")
-HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none")
 KINDS = {
-    "h264.mp4": (("-c:v", "libx264", "-preset", "ultrafast"), "h264"),
-    "h264.mov": (("-c:v", "libx264", "-preset", "ultrafast"), "h264"),
-    "h264.mkv": (("-c:v", "libx264", "-preset", "ultrafast"), "h264"),
-    "h264.ts": (("-c:v", "libx264", "-preset", "ultrafast"), "h264"),
-    "h264.avi": (("-c:v", "libx264", "-preset", "ultrafast", "-bf", "0"), "h264"),
+    "h264.mp4": (H264, "h264"),
+    "h264.mov": (H264, "h264"),
+    "h264.mkv": (H264, "h264"),
+    "h264.ts": (H264, "h264"),
+    "h264.avi": ((*H264, "-bf", "0"), "h264"),
     "hevc.mp4": (HEVC, "hevc"),
     "hevc10.mkv": ((*HEVC, "-pix_fmt", "yuv420p10le"), "hevc"),
-    "vp8.webm": (("-c:v", "libvpx", "-deadline", "realtime"), "vp8"),
+    "vp8.webm": (VP8, "vp8"),
     "vp9.webm": (VP9, "vp9"),
     "av1.mp4": (("-c:v", "libsvtav1", "-preset", "12"), "av1"),
-    "mpeg4.mp4": (("-c:v", "mpeg4"), "mpeg4"),
-    "mpeg4.avi": (("-c:v", "mpeg4"), "mpeg4"),
-    "mjpeg.avi": (("-c:v", "mjpeg", "-pix_fmt", "yuvj420p"), "mjpeg"),
-    "mjpeg.mov": (("-c:v", "mjpeg", "-pix_fmt", "yuvj420p"), "mjpeg"),
-    "mpeg2.ts": (("-c:v", "mpeg2video"), "mpeg2"),
-    "mpeg2.mpg": (("-c:v", "mpeg2video"), "mpeg2"),
+    "mpeg4.mp4": (MPEG4, "mpeg4"),
+    "mpeg4.avi": (MPEG4, "mpeg4"),
+    "mjpeg.avi": (MJPEG, "mjpeg"),
+    "mjpeg.mov": (MJPEG, "mjpeg"),
+    "mpeg2.ts": (MPEG2, "mpeg2"),
+    "mpeg2.mpg": (MPEG2, "mpeg2"),
     "mpeg1.mpg": (("-c:v", "mpeg1video"), "mpeg1"),
+    "yuv444.mp4": (LOSSLESS, "h264"),
     "grey.mp4": (("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "gray"), "h264"),
 }
 
@@ -79,8 +78,6 @@ def test_times_advance_even_where_the_container_has_none(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_a_rotated_video_is_turned_upright(tmp_path: Path, rotation: int) -> None:
-    from ...support.videos import ffmpeg
-
     plain = write_video(tmp_path / "plain.mp4", 3, size=(64, 32))
     turned = tmp_path / "turned.mp4"
     ffmpeg("-display_rotation", str(rotation), "-i", str(plain), "-c", "copy", str(turned))
@@ -95,7 +92,7 @@ def test_a_rotated_video_is_turned_upright(tmp_path: Path, rotation: int) -> Non
 
 @pytest.mark.parametrize("size", [(2, 2), (98, 34), (16, 600)])
 def test_odd_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
-    path = write_video(tmp_path / "a.mp4", 3, ("-c:v", "mpeg4"), size=size)
+    path = write_video(tmp_path / "a.mp4", 3, MPEG4, size=size)
     video = Video(job_of(path))
     assert [frame.picture.shape for frame in video.frames()] == [(112, 112, 3)] * 3
     assert (video.opened.width, video.opened.height) == size
@@ -107,7 +104,7 @@ def test_an_odd_number_of_pixels(tmp_path: Path) -> None:
 
 
 def test_frames_are_counted_not_believed(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "a.avi", 40, ("-c:v", "mpeg4"))
+    path = write_video(tmp_path / "a.avi", 40, MPEG4)
     content = bytearray(path.read_bytes())
     place = content.index(b"avih") + 8 + 16
     assert int.from_bytes(content[place : place + 4], "little") == 40

@@ -1,16 +1,11 @@
-import threading
-
 import numpy as np
 import pytest
 
 from engine_builder.manifest import Frames
 from service.inference.backends.double_buffered import DoubleBuffered
 from service.inference.backends.protocol import PipelinedBackend
-from service.inference.batcher import Batcher
 
-from ...support.stubs import BrightnessBackend
-
-SHAPE = (2, 4, 4, 3)
+from ...support.stubs import SHAPE, BrightnessBackend, Gate, batcher_of, too_bright
 
 
 def clip(level: int) -> Frames:
@@ -18,19 +13,15 @@ def clip(level: int) -> Frames:
 
 
 def test_the_next_batch_is_put_together_while_one_is_computed() -> None:
-    entered, opened = threading.Event(), threading.Event()
-
-    def before(_: Frames) -> None:
-        entered.set()
-        assert opened.wait(10)
-
-    backend = BrightnessBackend(max_batch=4, before=before)
+    gate = Gate()
+    gate.close()
+    backend = BrightnessBackend(max_batch=4, before=gate)
     staged = DoubleBuffered(backend, SHAPE)
     assert isinstance(staged, PipelinedBackend)
     first = staged.start([clip(40), clip(150)])
-    assert entered.wait(10)
+    gate.wait_held()
     second = staged.start([clip(220)])  # returns although the first is not through
-    opened.set()
+    gate.open()
     assert staged.finish(first).argmax(1).tolist() == [1, 5]
     assert staged.finish(second).argmax(1).tolist() == [7]
     assert backend.batches == [2, 1]
@@ -39,11 +30,7 @@ def test_the_next_batch_is_put_together_while_one_is_computed() -> None:
 
 
 def test_a_failure_is_its_batchs_own() -> None:
-    def before(frames: Frames) -> None:
-        if frames.max() > 200:
-            raise ValueError("too bright")
-
-    staged = DoubleBuffered(BrightnessBackend(max_batch=4, before=before), SHAPE)
+    staged = DoubleBuffered(BrightnessBackend(max_batch=4, before=too_bright), SHAPE)
     for _ in range(3):  # no buffer is lost
         with pytest.raises(ValueError, match="too bright"):
             staged.infer(clip(220)[None])
@@ -52,8 +39,7 @@ def test_a_failure_is_its_batchs_own() -> None:
 
 
 def test_under_the_batcher_every_clip_gets_its_own_answer() -> None:
-    batcher = Batcher([lambda: DoubleBuffered(BrightnessBackend(max_batch=4), SHAPE)], SHAPE, 9, 4)
-    batcher.start()[0].result(10)
+    batcher = batcher_of(DoubleBuffered(BrightnessBackend(max_batch=4), SHAPE))
     futures = [batcher.submit(clip(index % 9 * 28 + 10), index % 3) for index in range(100)]
     found = [int(future.result(10).probabilities.argmax()) for future in futures]
     assert found == [(index % 9 * 28 + 10) * 9 // 256 for index in range(100)]

@@ -1,22 +1,20 @@
 """The TensorRT backend's own work: staging, order, threads, errors. TensorRT and CUDA are stood in for; on a real GPU
-`benchmarks.standin` does the same with real CUDA."""
+`tests.gpu.standin` does the same with real CUDA."""
 
 import importlib
 import sys
 import threading
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import pytest
 
-from engine_builder.manifest import Frames
 from service.errors import BackendLostError, NotReadyError
 from service.inference.backends.protocol import Backend, PipelinedBackend
 from service.inference.batcher import Batcher
 
 from ...support.fake_cuda import Machine
+from ...support.stubs import SHAPE, clip_of
 
-SHAPE = (2, 4, 4, 3)
 Make = Callable[..., Backend]
 
 
@@ -38,16 +36,12 @@ def make(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     del sys.modules["service.inference.backends.tensorrt"]
 
 
-def clip(label: int) -> Frames:
-    return np.full(SHAPE, label * 255 // 9 + 10, np.uint8)
-
-
 def test_every_clip_gets_its_own_answer_through_the_pipeline(make: Make, machine: Machine) -> None:
     batcher = Batcher([make], SHAPE, 9, 32)
     description = batcher.start()[0].result(10)
     assert (description.backend, description.precision, description.device) == ("tensorrt", "fp16", "fake GPU 0")
     allocated = len(machine.memory)
-    futures = [batcher.submit(clip(index % 9)) for index in range(500)]
+    futures = [batcher.submit(clip_of(index % 9)) for index in range(500)]
     found = [int(future.result(10).probabilities.argmax()) for future in futures]
     assert found == [index % 9 for index in range(500)]
     assert len(machine.memory) == allocated, "nothing is allocated while serving"
@@ -57,10 +51,10 @@ def test_every_clip_gets_its_own_answer_through_the_pipeline(make: Make, machine
 def test_two_batches_under_way_do_not_mix(make: Make) -> None:
     backend = make()
     assert isinstance(backend, PipelinedBackend)
-    first = backend.start([clip(1), clip(2), clip(3)])
-    second = backend.start([clip(4)])
+    first = backend.start([clip_of(1), clip_of(2), clip_of(3)])
+    second = backend.start([clip_of(4)])
     assert backend.finish(first).argmax(1).tolist() == [1, 2, 3]
-    third = backend.start([clip(5), clip(6)])
+    third = backend.start([clip_of(5), clip_of(6)])
     kept = backend.finish(second)
     assert backend.finish(third).argmax(1).tolist() == [5, 6]
     assert kept.argmax(1).tolist() == [4]
@@ -77,11 +71,11 @@ def test_the_primary_context_is_pushed_and_popped_in_the_worker(make: Make, mach
     assert threading.get_ident() not in threads
 
 
-def test_a_cuda_error_is_the_end_and_everybody_hears_of_it(make: Make, machine: Machine) -> None:
+def test_a_cuda_error_is_the_end_and_every_clip_is_told(make: Make, machine: Machine) -> None:
     batcher = Batcher([make], SHAPE, 9, 32)
     batcher.start()[0].result(10)
     machine.failing = True
-    futures = [batcher.submit(clip(1)) for _ in range(30)]
+    futures = [batcher.submit(clip_of(1)) for _ in range(30)]
     assert "illegal memory access" in batcher.failed.result(10)
     assert all(isinstance(future.exception(10), BackendLostError | NotReadyError) for future in futures)
     batcher.close()
@@ -95,6 +89,6 @@ def test_an_engine_that_does_not_load(make: Make) -> None:
 def test_several_gpus_share_one_queue(make: Make) -> None:
     batcher = Batcher([make, lambda: make(device=1)], SHAPE, 9, 32)
     assert [loaded.result(10).device for loaded in batcher.start()] == ["fake GPU 0", "fake GPU 1"]
-    futures = [batcher.submit(clip(index % 9)) for index in range(300)]
+    futures = [batcher.submit(clip_of(index % 9)) for index in range(300)]
     assert [int(future.result(10).probabilities.argmax()) for future in futures] == [i % 9 for i in range(300)]
     batcher.close()

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.settings import Settings
 
-from ...support.live_server import LiveServer
+from ...support.live_server import LiveServer, StubServer
 
 DASHBOARD = Path(__file__).parents[3] / "deploy" / "grafana-dashboard.json"
 
@@ -29,8 +29,7 @@ def samples_of(live: LiveServer) -> dict[str, float]:
 
 def test_requests_are_counted(model_directory: Path, video: Path) -> None:
     content = video.read_bytes()
-    with LiveServer(Settings(model=model_directory)) as live:
-        live.wait_ready()
+    with StubServer(Settings(model=model_directory)) as live:
         before = samples_of(live)
         assert before["r3d_videos_total"] == before["r3d_batch_clips_count"] == 0
         assert live.post(content).status_code == 200

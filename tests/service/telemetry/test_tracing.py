@@ -1,7 +1,7 @@
 """OpenTelemetry: the spans of real requests, sent to a real receiver over HTTP."""
 
-import builtins
 import gzip
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from service.errors import StartupError
 from service.settings import Settings
 from service.web.app import create_app
 
-from ...support.live_server import LiveServer
+from ...support.live_server import StubServer
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
@@ -53,8 +53,7 @@ def receiver() -> Iterator[tuple[str, list[Span], dict[str, str]]]:
 def test_a_request_is_a_trace(model_directory: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with receiver() as (url, spans, resource):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-        with LiveServer(Settings(model=model_directory, tracing=True)) as live:
-            live.wait_ready()
+        with StubServer(Settings(model=model_directory, tracing=True)) as live:
             headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
             files = {"file": video.read_bytes()}
             assert live.client.post("/classify", files=files, headers=headers).status_code == 200
@@ -76,13 +75,8 @@ def test_a_request_is_a_trace(model_directory: Path, video: Path, monkeypatch: p
 
 
 def test_without_the_extra_the_start_says_so(model_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = builtins.__import__
-
-    def without(name: str, *arguments: object, **named: object) -> object:
-        if name.startswith("opentelemetry") or name == "tracing":
-            raise ImportError(name)
-        return whole(name, *arguments, **named)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.delitem(sys.modules, "service.telemetry.tracing", raising=False)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "opentelemetry"]:
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(StartupError, match="extra `tracing`"):
         create_app(Settings(model=model_directory, tracing=True))

@@ -18,7 +18,7 @@ def test_as_many_as_the_queue_holds_and_no_more() -> None:
         assert admission.active == 1
 
 
-def test_a_place_is_given_back_on_error() -> None:
+def test_an_admission_is_given_back_on_error() -> None:
     admission = Admission(1)
     with pytest.raises(ZeroDivisionError), admission.enter():
         raise ZeroDivisionError

@@ -1,33 +1,18 @@
 """The HTTP interface, through a real server."""
 
 import json
-import tempfile
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
-from engine_builder.manifest import Frames, Manifest
-from service.inference.backends.protocol import Backend
-from service.settings import Settings
-from service.web.uploads.spool import LOCK, PREFIX
+from engine_builder.manifest import Manifest
 
-from ...support.live_server import LiveServer
-from ...support.stubs import BrightnessBackend, factory_of
+from ...support.client import problem
+from ...support.live_server import LiveServer, uploads
 from ...support.videos import write_video
 
-
-def problem(response: httpx.Response, status: int, slug: str) -> str:
-    """Check that this is the documented error; its detail."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    body: dict[str, Any] = response.json()
-    assert body["status"] == status
-    assert body["type"] == f"urn:r3d:problem:{slug}"
-    assert body["title"]
-    return str(body["detail"])
+CLASSIFY_STATUSES = "200 400 401 408 413 415 422 429 500 503 504 507"
 
 
 def test_health(server: LiveServer, manifest: Manifest) -> None:
@@ -150,147 +135,27 @@ def test_docs_and_openapi(server: LiveServer) -> None:
     paths = server.client.get("/openapi.json").json()["paths"]
     assert set(paths) == {"/classify", "/health", "/health/live", "/labels", "/metrics"}
     classify = paths["/classify"]["post"]
-    assert set(classify["responses"]) == {
-        "200",
-        "400",
-        "401",
-        "408",
-        "413",
-        "415",
-        "422",
-        "429",
-        "500",
-        "503",
-        "504",
-        "507",
-    }
+    assert set(classify["responses"]) == set(CLASSIFY_STATUSES.split())
     assert set(classify["responses"]["200"]["content"]) == {"application/json", "application/x-ndjson"}
     assert "multipart/form-data" in classify["requestBody"]["content"]
     assert {parameter["name"] for parameter in classify["parameters"]} == {"top_k", "frame_rate"}
 
 
 def test_uploads_leave_no_file(server: LiveServer, video: Path) -> None:
-    def leftovers() -> list[Path]:
-        return [path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/*") if path.name != LOCK]
-
     assert server.post(video.read_bytes()).status_code == 200
     assert server.post(b"text").status_code == 415
     assert server.client.post("/classify", files={"video": b"x"}).status_code == 400
-    assert leftovers() == []
+    assert uploads() == []
 
 
-def test_too_large_is_refused_at_the_limit(model_directory: Path, manifest: Manifest, video: Path) -> None:
-    body = httpx.Request("POST", "http://x", files={"file": ("clip.mp4", video.read_bytes())}).read()
-    for limit, status in ((len(body), 200), (len(body) - 1, 413)):
-        settings = Settings(model=model_directory, max_upload_bytes=limit)
-        with LiveServer(settings, factory_of(BrightnessBackend())) as live:
-            live.wait_ready()
-            assert live.post(video.read_bytes()).status_code == status
+def test_many_clients_at_once(server: LiveServer, tmp_path: Path) -> None:
+    content = write_video(tmp_path / "a.mp4", 32).read_bytes()
 
+    def client(_: int) -> list[str]:
+        bodies = [server.post(content).json() for _ in range(3)]
+        return [json.dumps([body["label"], [clip["top"] for clip in body["clips"]]]) for body in bodies]
 
-def test_starting_then_ready(model_directory: Path, video: Path) -> None:
-    go = threading.Event()
-
-    def factory() -> Backend:
-        assert go.wait(20)
-        return BrightnessBackend()
-
-    with LiveServer(Settings(model=model_directory), factory) as live:
-        assert live.client.get("/health").status_code == 503
-        assert live.wait_ready("starting").json()["model"] is None
-        problem(live.post(video.read_bytes()), 503, "not-ready")
-        problem(live.client.get("/labels"), 503, "not-ready")
-        go.set()
-        live.wait_ready()
-        assert live.post(video.read_bytes()).status_code == 200
-
-
-def test_draining_before_the_model_is_loaded(model_directory: Path) -> None:
-    go = threading.Event()
-
-    def factory() -> Backend:
-        assert go.wait(20)
-        return BrightnessBackend()
-
-    with LiveServer(Settings(model=model_directory), factory) as live:
-        live.lifecycle.drain()
-        health = live.wait_ready("draining")
-        assert (health.status_code, health.json()["model"]) == (503, None)
-        go.set()
-
-
-def test_a_backend_that_breaks_is_seen_in_health(model_directory: Path, video: Path) -> None:
-    armed = threading.Event()
-
-    def before(_: Frames) -> None:
-        if armed.is_set():
-            raise RuntimeError("device lost")
-
-    with LiveServer(Settings(model=model_directory), factory_of(BrightnessBackend(before=before))) as live:
-        live.wait_ready()
-        armed.set()
-        statuses = [live.post(video.read_bytes()).status_code for _ in range(5)]
-        assert statuses[0] == 500
-        assert statuses[-1] == 503
-        health = live.wait_ready("failed")
-        assert health.status_code == 503
-        assert "device lost" in health.json()["reason"]
-
-
-def test_the_queue_is_bounded(model_directory: Path, video: Path) -> None:
-    go, entered = threading.Event(), threading.Event()
-    armed = threading.Event()
-
-    def before(_: Frames) -> None:
-        if armed.is_set():
-            entered.set()
-            assert go.wait(20)
-
-    settings = Settings(model=model_directory, queue_clips=4)
-    with LiveServer(settings, factory_of(BrightnessBackend(before=before))) as live:
-        live.wait_ready()
-        armed.set()
-        found: list[int] = []
-        first = threading.Thread(target=lambda: found.append(live.post(video.read_bytes()).status_code))
-        first.start()
-        assert entered.wait(20)
-        refused = live.post(video.read_bytes())
-        problem(refused, 429, "queue-full")
-        assert "connection" not in refused.headers, "the body was read past"
-        assert int(refused.headers["retry-after"]) >= 1
-        go.set()
-        first.join(20)
-        assert found == [200]
-
-
-def test_the_deadline_ends_a_request(model_directory: Path, video: Path) -> None:
-    go, armed = threading.Event(), threading.Event()
-
-    def before(_: Frames) -> None:
-        if armed.is_set():
-            assert go.wait(20)
-
-    settings = Settings(model=model_directory, request_timeout_seconds=0.5)
-    with LiveServer(settings, factory_of(BrightnessBackend(before=before))) as live:
-        live.wait_ready()
-        armed.set()
-        problem(live.post(video.read_bytes()), 504, "deadline")
-        go.set()
-
-
-def test_many_clients_at_once(server: LiveServer, video: Path) -> None:
-    content = video.read_bytes()
-    bodies: list[str] = []
-
-    def client() -> None:
-        for _ in range(3):
-            body = server.post(content).json()
-            bodies.append(json.dumps([body["label"], [clip["top"] for clip in body["clips"]]]))
-
-    threads = [threading.Thread(target=client) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(bodies) == 24
-    assert len(set(bodies)) == 1
+    with ThreadPoolExecutor(8) as threads:
+        answers = [answer for found in threads.map(client, range(8)) for answer in found]
+    assert len(answers) == 24
+    assert len(set(answers)) == 1

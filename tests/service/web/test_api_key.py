@@ -1,6 +1,5 @@
 """`R3D_API_KEY`."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -9,16 +8,7 @@ from pydantic import SecretStr
 
 from service.settings import Settings
 
-from ...support.live_server import LiveServer
-
-KEY = "correct horse"
-
-
-@pytest.fixture(scope="module")
-def locked(model_directory: Path) -> Iterator[LiveServer]:
-    with LiveServer(Settings(model=model_directory, api_key=SecretStr(KEY))) as live:
-        live.wait_ready()
-        yield live
+from ...support.live_server import API_KEY, StubServer
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -26,7 +16,7 @@ def bearer(key: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/live"])
-def test_health_is_open(locked: LiveServer, path: str) -> None:
+def test_health_is_open(locked: StubServer, path: str) -> None:
     assert locked.client.get(path).status_code == 200
 
 
@@ -34,9 +24,9 @@ def test_health_is_open(locked: LiveServer, path: str) -> None:
     "path", ["/", "/labels", "/metrics", "/docs", "/openapi.json", "/nothing", "/health/", "//health"]
 )
 @pytest.mark.parametrize(
-    "headers", [{}, bearer("wrong horse"), {"Authorization": "Bearer"}, bearer("correct"), {"Authorization": KEY}]
+    "headers", [{}, bearer("wrong horse"), {"Authorization": "Bearer"}, bearer("correct"), {"Authorization": API_KEY}]
 )
-def test_everything_else_asks_for_the_key(locked: LiveServer, path: str, headers: dict[str, str]) -> None:
+def test_everything_else_asks_for_the_key(locked: StubServer, path: str, headers: dict[str, str]) -> None:
     answer = locked.client.get(path, headers=headers)
     assert answer.status_code == 401
     assert answer.json()["type"] == "urn:r3d:problem:unauthorized"
@@ -44,25 +34,29 @@ def test_everything_else_asks_for_the_key(locked: LiveServer, path: str, headers
     assert "Bearer" in answer.headers["www-authenticate"]
 
 
-def test_the_key_opens(locked: LiveServer, video: Path) -> None:
-    assert locked.client.get("/labels", headers=bearer(KEY)).status_code == 200
+def test_the_key_opens(locked: StubServer, video: Path) -> None:
+    assert locked.client.get("/labels", headers=bearer(API_KEY)).status_code == 200
     files = {"file": video.read_bytes()}
     assert locked.client.post("/classify", files=files).status_code == 401
-    assert locked.client.post("/classify", files=files, headers=bearer(KEY)).status_code == 200
+    assert locked.client.post("/classify", files=files, headers=bearer(API_KEY)).status_code == 200
 
 
 @pytest.mark.parametrize(
     ("authentication", "status"),
-    [(httpx.BasicAuth("anybody", KEY), 200), (httpx.BasicAuth(KEY, ""), 401), (httpx.BasicAuth("x", "wrong"), 401)],
+    [
+        (httpx.BasicAuth("anybody", API_KEY), 200),
+        (httpx.BasicAuth(API_KEY, ""), 401),
+        (httpx.BasicAuth("x", "wrong"), 401),
+    ],
 )
-def test_browsers_send_it_as_a_password(locked: LiveServer, authentication: httpx.BasicAuth, status: int) -> None:
+def test_browsers_send_it_as_a_password(locked: StubServer, authentication: httpx.BasicAuth, status: int) -> None:
     assert locked.client.get("/labels", auth=authentication).status_code == status
 
 
-def test_nonsense_is_refused(locked: LiveServer) -> None:
+def test_nonsense_is_refused(locked: StubServer) -> None:
     for header in (b"Basic !!!", b"Bearer \xff\xfe", b"Digest x", b"Basic"):
         assert locked.client.get("/labels", headers={b"Authorization": header}).status_code == 401
 
 
 def test_the_key_is_in_no_log_of_settings() -> None:
-    assert KEY not in repr(Settings(api_key=SecretStr(KEY)))
+    assert API_KEY not in repr(Settings(api_key=SecretStr(API_KEY)))

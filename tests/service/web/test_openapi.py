@@ -1,30 +1,83 @@
 """The service against its own OpenAPI: whatever is sent, no server error and nothing undocumented."""
 
+import json
+import os
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from service.settings import Settings
-
-from ...support.live_server import LiveServer
-from ...support.stubs import BrightnessBackend, factory_of
+from ...support import schemathesis_hooks
+from ...support.live_server import StubServer
+from ...support.processes import ROOT
+from ...support.programs import program
+from ...support.videos import write_video
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+METHODS = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
 
 
 @pytest.fixture(scope="module")
-def live(model_directory: Path) -> Iterator[LiveServer]:
-    with LiveServer(Settings(model=model_directory), factory_of(BrightnessBackend())) as server:
-        server.wait_ready()
-        yield server
+def schema(stub_server: StubServer) -> dict[str, Any]:
+    found: dict[str, Any] = stub_server.client.get("/openapi.json").json()
+    return found
 
 
-def test_schemathesis_finds_nothing(live: LiveServer, tmp_path: Path) -> None:
-    command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{live.url}/openapi.json"]
-    options = ["--checks", CHECKS, "--max-examples", "40", "--seed", "1", "--no-color", "--request-timeout", "20"]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=110, check=False, cwd=tmp_path)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    assert "POST /classify" in done.stdout or "4 selected" in done.stdout or "tested" in done.stdout.lower()
+def operations(schema: dict[str, Any]) -> set[str]:
+    return {f"{method.upper()} {path}" for path, item in schema["paths"].items() for method in METHODS & item.keys()}
+
+
+def report_of(schema: dict[str, Any], url: str, folder: Path, *options: str) -> dict[str, Any]:
+    """What Schemathesis reports of the service at `url`, tested against a schema."""
+    (folder / "schema.json").write_text(json.dumps(schema))
+    sample = write_video(folder / "sample.mp4", 33, size=(64, 48))
+    variables = {
+        "SCHEMATHESIS_HOOKS": schemathesis_hooks.__name__,
+        schemathesis_hooks.SAMPLE: str(sample),
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [program("schemathesis"), "run", str(folder / "schema.json"), "--url", url, "--checks", CHECKS]
+    always = ["--seed", "1", "--no-color", "--request-timeout", "20"]
+    report = folder / "report.json"
+    told = ["--report", "json", "--report-json-path", str(report)]
+    done = subprocess.run(
+        [*command, *always, *told, *options],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+        cwd=folder,
+        env=os.environ | variables,
+    )
+    assert report.exists(), done.stdout[-4000:] + done.stderr[-2000:]
+    found: dict[str, Any] = json.loads(report.read_text())
+    assert found["exit_code"] == done.returncode
+    return found
+
+
+def test_every_operation_is_tested_and_nothing_found(
+    stub_server: StubServer, schema: dict[str, Any], tmp_path: Path
+) -> None:
+    report = report_of(schema, stub_server.url, tmp_path, "--max-examples", "40")
+    assert (report["failures"], report["errors"], report["exit_code"]) == ([], [], 0)
+    assert report["complete"]
+    expected = operations(schema)
+    assert report["operations"]["tested"] == len(expected) == 5
+    rates = report["valid_rates"]
+    assert rates.keys() == expected
+    for operation, phases in rates.items():
+        assert phases["fuzzing"]["accepted"] > 0, f"{operation}: never answered with a success"
+    assert rates["POST /classify"]["fuzzing"]["rejected"] > 0
+    assert report["warnings"]["unresolvable_reference"] == [], "parts of the schema were not tested"
+
+
+def test_a_status_that_is_not_documented_would_be_found(
+    stub_server: StubServer, schema: dict[str, Any], tmp_path: Path
+) -> None:
+    health = {**schema["paths"]["/health"]["get"], "responses": {"503": {"description": "never ready"}}}
+    wrong = {**schema, "paths": {"/health": {"get": health}}}
+    report = report_of(wrong, stub_server.url, tmp_path, "--max-examples", "1", "--phases", "fuzzing")
+    assert report["exit_code"] == 1
+    found = [(failure["title"], failure["operations"]) for failure in report["failures"]]
+    assert found == [("Undocumented status code", ["GET /health"])]

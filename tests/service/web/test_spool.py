@@ -1,12 +1,14 @@
 import asyncio
-import subprocess
-import sys
+import os
+import signal
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from service.web.uploads.spool import PREFIX, Spool, sweep
+
+from ...support.processes import run_alone
 
 
 @pytest.fixture(autouse=True)
@@ -56,21 +58,20 @@ def test_a_spool_that_was_cleared_away_is_made_again() -> None:
     asyncio.run(run())
 
 
-KILLED = f"""
-import asyncio, os, signal, sys, tempfile
-sys.path.insert(0, {str(Path(__file__).parents[3])!r})
-tempfile.tempdir = sys.argv[1]
-from service.spool import Spool
-async def run():
-    async with Spool().directory() as made:
-        (made / "video").write_bytes(b"left over")
-        os.kill(os.getpid(), signal.SIGKILL)
-asyncio.run(run())
-"""
+def killed_process(temporary: str) -> None:
+    """Be killed in the middle of an upload."""
+    tempfile.tempdir = temporary
+
+    async def run() -> None:
+        async with Spool().directory() as made:
+            (made / "video").write_bytes(b"left over")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    asyncio.run(run())
 
 
 def test_what_a_killed_server_left_is_swept_and_nothing_else(temporary: Path) -> None:
-    subprocess.run([sys.executable, "-c", KILLED, str(temporary)], check=False, timeout=30)
+    assert run_alone(killed_process, temporary).returncode == -signal.SIGKILL
     [left] = temporary.glob(f"{PREFIX}*/*/video")
     (temporary / f"{PREFIX}other").mkdir()  # without a lock: perhaps being made at this moment
     (temporary / "unrelated").mkdir()

@@ -1,0 +1,95 @@
+"""What is answered while the service is not simply ready: starting, draining, failed, full, too late."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from service.inference.backends.protocol import Backend
+from service.settings import Settings
+
+from ...support.client import problem
+from ...support.live_server import LiveServer, StubServer
+from ...support.stubs import BrightnessBackend, factory_of
+
+
+@contextmanager
+def loading(model: Path) -> Iterator[tuple[LiveServer, threading.Event]]:
+    """A server whose backend is loaded when the event is set, at the end of the block at the latest."""
+    go = threading.Event()
+
+    def factory() -> Backend:
+        assert go.wait(20)
+        return BrightnessBackend()
+
+    with LiveServer(Settings(model=model), factory) as live:
+        try:
+            yield live, go
+        finally:
+            go.set()
+
+
+def test_starting_then_ready(model_directory: Path, video: Path) -> None:
+    with loading(model_directory) as (live, go):
+        assert live.client.get("/health").status_code == 503
+        assert live.wait_ready("starting").json()["model"] is None
+        problem(live.post(video.read_bytes()), 503, "not-ready")
+        problem(live.client.get("/labels"), 503, "not-ready")
+        go.set()
+        live.wait_ready()
+        assert live.post(video.read_bytes()).status_code == 200
+
+
+def test_draining_before_the_model_is_loaded(model_directory: Path) -> None:
+    with loading(model_directory) as (live, _):
+        live.lifecycle.drain()
+        health = live.wait_ready("draining")
+        assert (health.status_code, health.json()["model"]) == (503, None)
+
+
+def test_a_backend_that_breaks_is_seen_in_health(model_directory: Path, video: Path) -> None:
+    backend = BrightnessBackend()
+
+    def broken(_: object) -> None:
+        raise RuntimeError("device lost")
+
+    with LiveServer(Settings(model=model_directory), factory_of(backend)) as live:
+        live.wait_ready()
+        backend.before = broken
+        statuses = [live.post(video.read_bytes()).status_code for _ in range(5)]
+        assert statuses[0] == 500
+        assert statuses[-1] == 503
+        health = live.wait_ready("failed")
+        assert health.status_code == 503
+        assert "device lost" in health.json()["reason"]
+
+
+def test_too_large_is_refused_at_the_limit(model_directory: Path, video: Path) -> None:
+    content = video.read_bytes()
+    size = len(httpx.Request("POST", "http://x", files={"file": ("clip.mp4", content)}).read())
+    with StubServer(Settings(model=model_directory, max_upload_bytes=size)) as live:
+        assert live.post(content).status_code == 200
+        problem(live.post(content + b"x"), 413, "upload-too-large")
+
+
+def test_the_queue_is_bounded(model_directory: Path, video: Path) -> None:
+    settings = Settings(model=model_directory, queue_clips=4)
+    with StubServer(settings) as live, ThreadPoolExecutor(1) as thread:
+        live.gate.close()
+        first = thread.submit(live.post, video.read_bytes())
+        live.gate.wait_held()
+        refused = live.post(video.read_bytes())
+        problem(refused, 429, "queue-full")
+        assert "connection" not in refused.headers, "the body was read past"
+        assert int(refused.headers["retry-after"]) >= 1
+        live.gate.open()
+        assert first.result(20).status_code == 200
+
+
+def test_the_deadline_ends_a_request(model_directory: Path, video: Path) -> None:
+    with StubServer(Settings(model=model_directory, request_timeout_seconds=0.5)) as live:
+        live.gate.close()
+        problem(live.post(video.read_bytes()), 504, "deadline")
