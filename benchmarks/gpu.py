@@ -20,7 +20,7 @@ import typer
 
 from engine_builder.manifest import ClipFormat, Frames, Manifest
 from service.inference.backends.onnxruntime import OnnxRuntimeBackend, pick_provider
-from service.inference.backends.selection import choose
+from service.inference.selection import choose
 from service.inference.batcher import Batcher
 from service.settings import Settings
 

@@ -44,7 +44,8 @@ Probabilities = npt.NDArray[np.float32]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Rgb = tuple[float, float, float]
-Precision = Literal["fp32", "fp16"]
+# What a network is computed in. A graph is stored as fp32, fp16 or int8; bf16 is fp32's graph, rounded by the runtime.
+Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
 
 class _Record(BaseModel):

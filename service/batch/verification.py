@@ -4,7 +4,6 @@ This module is an `engine_builder.serving.Serving`, registered as an entry point
 """
 
 import asyncio
-import importlib.util
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,9 +17,10 @@ from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, Probab
 from ..classification.pipeline import job_of
 from ..decoding.decoder import Decoder
 from ..errors import ServiceError, StartupError
+from ..inference.backends.candidates import PACKAGES, installed
 from ..inference.backends.protocol import Backend, BackendFactory, Description
-from ..inference.backends.selection import OF_ONNX, choose
 from ..inference.backends.tensorrt_engines import UsableEngine, find_engine
+from ..inference.selection import choose
 from ..settings import Settings, SettingsError, settings_from_environment
 
 
@@ -85,8 +85,8 @@ def backends(directory: Path, manifest: Manifest) -> Iterator[Candidate]:
     for engine in manifest.engines:
         alone = manifest.model_copy(update={"engines": (engine,)})
         yield Candidate(engine.runtime.replace("_", "-"), engine, engine == preferred, directory, alone, with_tensorrt)
-    for name in OF_ONNX:
-        if importlib.util.find_spec(name) is not None:
+    for name in PACKAGES:
+        if installed(name):
             with_it = settings.model_copy(update={"backend": name})
             yield Candidate(name, None, name == served, directory, manifest, with_it)
 

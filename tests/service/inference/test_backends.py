@@ -11,7 +11,7 @@ from service.errors import StartupError
 from service.inference.backends.onnxruntime import OnnxRuntimeBackend
 from service.inference.backends.openvino import OpenVinoBackend, OpenVinoNetwork, streams_of
 from service.inference.backends.protocol import Backend
-from service.inference.backends.selection import choose
+from service.inference.selection import choose
 from service.inference.backends.tensorrt_engines import UsableEngine, find_engine, refusal
 from service.inference.batcher import Batcher
 from service.settings import Settings
@@ -26,7 +26,7 @@ def each(backend: Backend, count: int) -> np.ndarray[tuple[int, ...], np.dtype[n
 
 
 def test_backends_agree(model_directory: Path) -> None:
-    openvino = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", 0, 1))
+    openvino = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", "fp32", 0, 1))
     onnxruntime = OnnxRuntimeBackend(model_directory / "model.onnx", "fp32")
     found, expected = each(openvino, 3), each(onnxruntime, 3)
     assert found.shape == (3, 9)
@@ -36,7 +36,7 @@ def test_backends_agree(model_directory: Path) -> None:
 
 
 def test_results_are_not_overwritten_by_the_next_batch(model_directory: Path) -> None:
-    backend = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", 1, 1))
+    backend = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", "fp32", 1, 1))
     one, two = clips(2)
     first = backend.infer(one[None])
     kept = first.copy()
@@ -45,9 +45,9 @@ def test_results_are_not_overwritten_by_the_next_batch(model_directory: Path) ->
 
 
 def test_streams_share_a_network_and_agree(model_directory: Path) -> None:
-    alone = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", 0, 1))
+    alone = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", "fp32", 0, 1))
     expected = each(alone, 6)
-    network = OpenVinoNetwork(model_directory / "model.onnx", 2, 2)
+    network = OpenVinoNetwork(model_directory / "model.onnx", "fp32", 2, 2)
     with ThreadPoolExecutor(2) as pool:
         pair = list(pool.map(lambda _: OpenVinoBackend(network), range(2)))
         found = list(pool.map(lambda index: pair[index % 2].infer(clips(6)[index][None])[0], range(6)))
@@ -74,7 +74,7 @@ def test_many_cores_get_a_worker_a_stream(model_directory: Path, manifest: Manif
 
 
 def test_descriptions(model_directory: Path) -> None:
-    description = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", 0, 1)).description
+    description = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", "fp32", 0, 1)).description
     assert description.backend == "openvino"
     assert description.precision in ("bf16", "fp32")
     assert description.device
@@ -91,7 +91,7 @@ def test_the_choice_and_its_reason(model_directory: Path, manifest: Manifest) ->
 
 
 def test_a_package_that_is_missing(model_directory: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.inference.backends.selection.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("service.inference.selection.importlib.util.find_spec", lambda _: None)
     with pytest.raises(StartupError, match="extra `cpu`"):
         choose(Settings(), model_directory, manifest)
     with pytest.raises(StartupError, match="openvino is not installed"):

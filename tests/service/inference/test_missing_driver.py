@@ -9,7 +9,7 @@ import pytest
 
 from engine_builder.manifest import Engine, Manifest
 from service.errors import StartupError
-from service.inference.backends.selection import choose
+from service.inference.selection import choose
 from service.settings import Settings
 
 NO_DRIVER = "libcuda.so.1: cannot open shared object file: No such file or directory"
