@@ -18,6 +18,7 @@ __all__ = [
     "INPUT",
     "MANIFEST",
     "OUTPUT",
+    "Calibration",
     "ClipFormat",
     "Engine",
     "Frames",
@@ -96,20 +97,29 @@ class Gpu:
     compute_capability: str
 
 
-class OnnxFile(_Record):
-    """An ONNX network in the model directory."""
-
-    file: FileName
-    sha256: Sha256
-
-
 class Verification(_Record):
-    """What running real clips through an engine and the fp32 reference showed."""
+    """What running real clips through a network and the fp32 reference showed."""
 
     clips: int = Field(ge=1)
     max_abs_difference: float
     top1_agreement: float = Field(ge=0, le=1)
     nan_count: int = Field(ge=0)
+
+
+class Calibration(_Record):
+    """The clips that an int8 network's scales come from; `sha256` of their pixels."""
+
+    clips: int = Field(ge=1)
+    sha256: Sha256
+
+
+class OnnxFile(_Record):
+    """An ONNX network in the model directory. An int8 one says what it was calibrated with and how it verified."""
+
+    file: FileName
+    sha256: Sha256
+    calibration: Calibration | None = None
+    verification: Verification | None = None
 
 
 class Engine(_Record):

@@ -140,7 +140,7 @@ class _Quantiser:
         return name
 
     def _add(self, operator: str, inputs: Iterable[str], output: str, **attributes: int) -> str:
-        self._nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
+        self._nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))  # type: ignore[arg-type]
         return output
 
     def _assemble(self) -> onnx.ModelProto:

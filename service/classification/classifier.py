@@ -94,7 +94,7 @@ def _open_model(
     if backend is not None:
         return manifest, [backend], None
     choice = choose(settings, directory, manifest)
-    logger.info("backend %s: %s", choice.name, choice.reason)
+    logger.info("backend %s: %s", choice.package, choice.reason)
     return manifest, choice.factories, choice.reason
 
 

@@ -19,23 +19,25 @@ logger = logging.getLogger(__name__)
 DISTRIBUTIONS = {"openvino": ("openvino",), "onnxruntime": ("onnxruntime", "onnxruntime-gpu")}
 
 
-def fastest(
-    settings: Settings, directory: Path, manifest: Manifest, measure_again: bool = False
-) -> tuple[Candidate, str]:
+def fastest(settings: Settings, directory: Path, manifest: Manifest) -> tuple[Candidate, str]:
     """The candidate to use, and why. Where several are allowed, they are measured once, and the result kept.
 
-    `measure_again` forgets what was measured before. Raises StartupError when there is no candidate.
+    Raises StartupError when there is no candidate.
     """
     cache = cache_for(settings, manifest)
-    kept = None if measure_again else cache.load()
+    kept = cache.load()
     if kept is not None and (known := _known(kept, settings, directory, manifest)) is not None:
         return known, explain(kept)
     candidates = candidates_for(settings, directory, manifest)
     if len(candidates) == 1:
         return candidates[0], f"{candidates[0].name} is the only way here that the settings allow"
-    seconds = _measured(candidates, manifest)
-    cache.save(seconds)
+    seconds = _measured(candidates, manifest, cache)
     return next(each for each in candidates if each.name == _best(seconds)), explain(seconds)
+
+
+def measure_ways(settings: Settings, directory: Path, manifest: Manifest) -> dict[str, float]:
+    """Seconds per clip of all that is allowed, measured now and kept. Raises StartupError when there is nothing."""
+    return _measured(candidates_for(settings, directory, manifest), manifest, cache_for(settings, manifest))
 
 
 def cache_for(settings: Settings, manifest: Manifest) -> TuningCache:
@@ -69,12 +71,14 @@ def _known(seconds: Mapping[str, float], settings: Settings, directory: Path, ma
     return None if isinstance(found, str) else next((each for each in found if each.name == name), None)
 
 
-def _measured(candidates: Sequence[Candidate], manifest: Manifest) -> dict[str, float]:
+def _measured(candidates: Sequence[Candidate], manifest: Manifest, cache: TuningCache) -> dict[str, float]:
     logger.info("measuring which is the fastest here: %s", ", ".join(each.name for each in candidates))
     try:
-        return tune(candidates, manifest.clip.shape)
+        seconds = tune(candidates, manifest.clip.shape)
     except RuntimeError as error:
         raise StartupError(f"nothing can run the network: {error}") from error
+    cache.save(seconds)
+    return seconds
 
 
 def _best(seconds: Mapping[str, float]) -> str:

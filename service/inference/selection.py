@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from engine_builder.manifest import Manifest
+from engine_builder.manifest import Manifest, Precision
 
 from ..errors import StartupError
 from ..settings import Settings
@@ -16,9 +16,10 @@ from .fastest import fastest
 
 @dataclass(frozen=True)
 class Choice:
-    """A backend's name, why it was chosen, and how to make it: one factory per worker, called in its thread."""
+    """What runs the network, why it was chosen, and how to make it: one factory per worker, called in its thread."""
 
-    name: str
+    package: str
+    precision: Precision
     reason: str
     factories: Sequence[BackendFactory]
 
@@ -33,12 +34,12 @@ def choose(settings: Settings, directory: Path, manifest: Manifest) -> Choice:
         found = find_engine(directory, manifest, settings.devices, settings.precision)
         if isinstance(found, UsableEngine):
             reason = f"{found.path.name} fits GPU {', '.join(map(str, settings.devices))}"
-            return Choice("tensorrt", reason, _tensorrt(found, manifest, settings))
+            return Choice("tensorrt", found.engine.precision, reason, _tensorrt(found, manifest, settings))
         if settings.backend == "tensorrt":
             raise StartupError(f"R3D_BACKEND=tensorrt, but {found}")
         refused = f"TensorRT: {found}; "
     candidate, reason = fastest(settings, directory, manifest)
-    return Choice(candidate.package, refused + reason, candidate.factories)
+    return Choice(candidate.package, candidate.precision, refused + reason, candidate.factories)
 
 
 def _tensorrt(found: UsableEngine, manifest: Manifest, settings: Settings) -> list[BackendFactory]:

@@ -10,7 +10,7 @@ from engine_builder.manifest import Manifest
 from service.errors import StartupError
 from service.inference.backends.candidates import Candidate, candidates_for
 from service.inference.backends.protocol import Backend
-from service.inference.fastest import cache_for, explain, fastest
+from service.inference.fastest import cache_for, explain, fastest, measure_ways
 from service.inference.tuning import measure, tune
 from service.inference.tuning_cache import TuningCache, processor
 from service.settings import Settings
@@ -138,7 +138,7 @@ def test_the_choice_is_measured_once_and_kept(
     kept.write_text(kept.read_text().replace('"openvino fp32": ', '"openvino fp32": 9'))
     assert fastest(settings, model_directory, manifest)[0].package == "onnxruntime"
     with pytest.raises(AssertionError, match="measured again"):
-        fastest(settings, model_directory, manifest, measure_again=True)
+        measure_ways(settings, model_directory, manifest)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"seconds_per_clip": {"openvino fp32": "x"}}'])
