@@ -20,8 +20,8 @@ import typer
 
 from engine_builder.manifest import ClipFormat, Frames, Manifest
 from service.inference.backends.onnxruntime import OnnxRuntimeBackend, pick_provider
-from service.inference.backends.selection import choose
 from service.inference.batcher import Batcher
+from service.inference.selection import choose
 from service.settings import Settings
 
 from .harness.ceiling import decode_seconds

@@ -1,23 +1,27 @@
 """The network alone on this machine: `python -m benchmarks.network`.
 
-r3d_18 at full size with weights drawn at random, one clip at a time, in turn: each backend of this project, the bare
-runtime without its code, and PyTorch eager as a user would write it with torchvision (where they are installed).
+r3d_18 at full size with weights drawn at random, one clip at a time, in turn: each package and precision that this
+project runs here, the bare runtime without its code, and PyTorch eager as a user would write it with torchvision (where
+they are installed). Which of them `auto` takes, measured by itself just before, and how that compares with the fastest
+it may take. The int8 network is quantised for its speed only: `auto` never takes one that has not been verified.
 """
 
 import importlib.util
 import statistics
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import typer
 
-from engine_builder.manifest import Frames
-from service.inference.backends.onnxruntime import OnnxRuntimeBackend
-from service.inference.backends.openvino import OpenVinoBackend, OpenVinoNetwork
+from engine_builder.manifest import Frames, Manifest
+from service.inference.backends.candidates import candidates_for
+from service.inference.backends.openvino import supported_precisions
+from service.inference.fastest import explain, measure_ways
+from service.settings import Settings
 
-from .harness.models import build_full_size
+from .harness.models import add_int8, build_full_size
 from .harness.report import Json, Plot, Rounds, finish
 from .harness.timing import in_turn, median_ratio
 
@@ -27,7 +31,7 @@ Run = Callable[[], object]
 
 
 def bare_openvino(model: Path, clip: Frames) -> Run:
-    """OpenVINO's own recommended use: latency hint, its default precision."""
+    """OpenVINO's own recommended use: latency hint, and the precision that it takes by default."""
     import openvino
 
     core = openvino.Core()
@@ -52,19 +56,30 @@ def pytorch(clip: Frames) -> Run:
     return run
 
 
-def runners(folder: Path) -> dict[str, Run]:
-    """Everything that is installed."""
-    model = build_full_size(folder)[1] / "model.onnx"
-    clip = np.random.default_rng(0).integers(0, 256, (1, 32, 112, 112, 3), np.uint8)
-    ours, other = OpenVinoBackend(OpenVinoNetwork(model, 0, 1)), OnnxRuntimeBackend(model, "fp32")
-    found: dict[str, Run] = {
-        f"r3d, OpenVINO {ours.description.precision}": lambda: ours.infer(clip),
-        f"bare OpenVINO {ours.description.precision}": bare_openvino(model, clip),
-        "r3d, ONNX Runtime fp32": lambda: other.infer(clip),
-    }
+def runners(model: Path, clip: Frames) -> dict[str, Run]:
+    """Everything that is installed, by name; this project's as it names them."""
+    found: dict[str, Run] = {}
+    for each in candidates_for(Settings(model=model), model, Manifest.load(model)):
+        if each.usual:
+            found[f"r3d, {each.package} {each.precision}"] = _inferring(each.factories[0]().infer, clip)
+    found["bare OpenVINO, its default"] = bare_openvino(model / "model.onnx", clip)
     if importlib.util.find_spec("torchvision"):
         found["PyTorch eager fp32"] = pytorch(clip)
     return found
+
+
+def _inferring(infer: Callable[[Frames], object], clip: Frames) -> Run:
+    return lambda: infer(clip)
+
+
+def chosen(model: Path) -> str:
+    """What `auto` takes for the model without its int8 network, which is not verified; prints why."""
+    manifest = Manifest.load(model)
+    allowed = manifest.model_copy(update={"onnx": {"fp32": manifest.onnx["fp32"]}})
+    seconds = measure_ways(Settings(model=model), model, allowed)
+    print(f"auto: {explain(seconds)}")
+    package, precision = min(seconds, key=seconds.__getitem__).split()[:2]
+    return f"r3d, {package} {precision}"
 
 
 def matrix_product(precision: str) -> Run:
@@ -81,32 +96,42 @@ def matrix_product(precision: str) -> Run:
     return lambda: request.infer([values], share_inputs=True)
 
 
-def row(name: str, seconds: dict[str, list[float]], ceilings: dict[str, float]) -> dict[str, object]:
-    """A runner's figures; the first runner is what the others are compared with."""
+def row(name: str, seconds: Mapping[str, list[float]], auto: str, ceilings: Mapping[str, float]) -> dict[str, object]:
+    """A runner's figures, and how many times as long it takes as what `auto` takes, round by round."""
     measured = seconds[name]
     median = statistics.median(measured)
     gflops = 2 * MULTIPLICATIONS / median / 1e9
+    ceiling = ceilings["bf16" if "bf16" in name and "bf16" in ceilings else "fp32"]
     return {
-        "runner": name,
+        "runner": f"{name} (auto)" if name == auto else name,
         "ms_per_clip": round(median * 1000, 1),
         "fastest_ms": round(min(measured) * 1000, 1),
         "slowest_ms": round(max(measured) * 1000, 1),
-        "clips_per_second": round(1 / median, 2),
         "gflops": round(gflops),
-        "percent_of_matrix_product": round(100 * gflops / ceilings["f32" if "fp32" in name else "bf16"]),
-        "first_is_faster_by": round(median_ratio(seconds[next(iter(seconds))], measured), 3),
+        "percent_of_matrix_product": round(100 * gflops / ceiling),
+        "auto_is_faster_by": round(median_ratio(seconds[auto], measured), 3),
     }
 
 
 def run(rounds: Rounds = 15, json: Json = None, plot: Plot = None) -> None:
     """Milliseconds per clip of r3d_18 at full size, and what share of this machine's arithmetic that is."""
-    products = {precision: matrix_product(precision) for precision in ("f32", "bf16")}
+    hints = {"fp32": "f32", "bf16": "bf16"}
+    products: dict[str, Run] = {
+        name: matrix_product(hint) for name, hint in hints.items() if name in supported_precisions()
+    }
+    clip = np.random.default_rng(0).integers(0, 256, (1, 32, 112, 112, 3), np.uint8)
     with tempfile.TemporaryDirectory() as folder:
-        seconds = in_turn(runners(Path(folder)) | products, rounds)
-    medians = {precision: statistics.median(seconds.pop(precision)) for precision in products}
-    ceilings = {precision: 2 * SIDE**3 / median / 1e9 for precision, median in medians.items()}
+        model = build_full_size(Path(folder))[1]
+        auto = chosen(model)
+        add_int8(model)
+        seconds = in_turn({**runners(model, clip), **products}, rounds)
+    medians = {name: statistics.median(seconds.pop(name)) for name in products}
+    ceilings: dict[str, float] = {name: 2 * SIDE**3 / median / 1e9 for name, median in medians.items()}
     print({name: f"{gflops:.0f} GFLOP/s in a {SIDE}-cube matrix product" for name, gflops in ceilings.items()})
-    rows = [row(name, seconds, ceilings) for name in seconds]
+    allowed = {name: median_ratio(seconds[auto], seconds[name]) for name in seconds if name.startswith("r3d, ")}
+    best = min(ratio for name, ratio in allowed.items() if not name.endswith("int8"))
+    print(f"auto takes {auto}: {1 / best:.3f} times as long as the fastest that it may take")
+    rows = [row(name, seconds, auto, ceilings) for name in seconds]
     finish("r3d_18, one clip", rows, "runner", ["ms_per_clip", "percent_of_matrix_product"], json, plot)
 
 

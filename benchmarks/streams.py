@@ -17,8 +17,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from engine_builder.manifest import ClipFormat
-from service.inference.backends.openvino import OpenVinoBackend, OpenVinoNetwork, streams_of
+from engine_builder.manifest import ClipFormat, Precision
+from service.inference.backends.openvino import OpenVinoBackend, OpenVinoNetwork, streams_of, supported_precisions
 from service.settings import available_cpus
 
 from .harness.models import build
@@ -29,7 +29,8 @@ CLIPS = 12  # per worker
 
 def clips_per_second(model: Path, streams: int) -> float:
     """Of a network compiled for that many streams, and as many workers, in this process."""
-    network = OpenVinoNetwork(model, 0, streams)
+    precision: Precision = "bf16" if "bf16" in supported_precisions() else "fp32"
+    network = OpenVinoNetwork(model, precision, 0, streams)
     backends = [OpenVinoBackend(network) for _ in range(streams)]
     frames = np.random.default_rng(0).integers(0, 256, (1, *ClipFormat().shape), np.uint8)
 

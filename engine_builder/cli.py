@@ -14,7 +14,9 @@ from .camera_motion import LABELS, WEIGHTS
 from .checkpoint import load_checkpoint, load_pretrained
 from .errors import BuildError
 from .manifest import ClipFormat, Manifest
-from .report import manifest_lines, verification_lines, verification_table
+from .quantization.calibration import videos_in
+from .quantization.publish import MAX_DIFFERENCE, Judgement, add_int8
+from .report import judgement_table, manifest_lines, tuning_table, verification_lines, verification_table
 from .sample_clips import made_up_clips
 from .serving import find_serving
 from .tensorrt.build import EngineOptions, Runtime, describe_engine, load_runtime
@@ -51,6 +53,7 @@ class Precision(StrEnum):
 
     fp32 = "fp32"
     fp16 = "fp16"
+    int8 = "int8"
 
 
 @app.command()
@@ -76,14 +79,25 @@ def build(
     frames: Annotated[int, typer.Option(min=1, max=1024, help="Frames a clip.")] = 32,
     name: Annotated[str | None, typer.Option(help="Default: the name of the output directory.")] = None,
     normalize: Annotated[bool, typer.Option(help="Apply Kinetics' mean and standard deviation.")] = True,
-    precision: Annotated[Precision, typer.Option(help="fp16 adds a half-precision network.")] = Precision.fp32,
+    precision: Annotated[
+        Precision, typer.Option(help="fp16 adds a half-precision network, int8 one of integers (needs --calibrate).")
+    ] = Precision.fp32,
+    calibrate: Annotated[
+        list[Path] | None,
+        typer.Option(help="For int8: a video, a folder, or a .txt file of names; may be given again.", exists=True),
+    ] = None,
+    max_difference: Annotated[
+        float, typer.Option(min=0, max=1, help="For int8: largest difference of a probability from fp32's.")
+    ] = MAX_DIFFERENCE,
     engine: Annotated[EngineKind | None, typer.Option(help="Build a TensorRT engine too.")] = None,
     max_batch: Annotated[int, typer.Option(min=1, max=1024, help="Largest batch of the engine.")] = 32,
     portable: Annotated[bool, typer.Option("--portable", help="For other GPUs (Ampere and later) too.")] = False,
     verify: Annotated[bool, typer.Option(help="Run the engine against the reference first.")] = True,
 ) -> None:
     """Make a model directory the service can load: the ONNX network, the manifest and, if asked for, an engine."""
-    serving = find_serving() if engine is not None and verify else None
+    if (precision is Precision.int8) != bool(calibrate):
+        raise typer.BadParameter("--precision int8 and --calibrate go together")
+    serving = find_serving() if (engine is not None and verify) or calibrate else None
     clip = ClipFormat(frames=frames) if normalize else ClipFormat(frames=frames, **NOT_NORMALISED)
     options = BuildOptions(
         name=name or output.resolve().name,
@@ -93,11 +107,17 @@ def build(
     )
     manifest = build_model(weights, output, options)
     console.print(f"{output}: {manifest.architecture}, {len(manifest.labels)} classes", soft_wrap=True)
+    if calibrate and serving is not None:
+        add_int8(output, videos_in(calibrate), serving, max_difference, _print_judgement)
     if engine is not None:
         runtime = EngineOptions(Runtime(engine.value.replace("-", "_")), max_batch, portable)
         with Progress(console=console, transient=True) as shown:
             built = add_engine(output, precision.value, runtime, serving, _show(shown))
         console.print(f"{output}/{built.file}: {built.runtime} {built.runtime_version}", soft_wrap=True)
+
+
+def _print_judgement(judgement: Judgement) -> None:
+    console.print(judgement_table(judgement))
 
 
 def _show(shown: Progress) -> BuildProgress:
@@ -146,6 +166,13 @@ def verify(
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     if any(result.problem is not None for result in results):
         raise typer.Exit(1)
+
+
+@app.command()
+def tune(directory: Annotated[Path, typer.Argument(help="A model directory.")]) -> None:
+    """Measure again which way to run the model is the fastest on this machine; the service takes it from then on."""
+    seconds = find_serving().measure(directory, Manifest.load(directory))
+    console.print(tuning_table(seconds))
 
 
 def main() -> None:

@@ -35,3 +35,12 @@ class CheckpointError(BuildError):
 
 class VerificationError(BuildError):
     """A model that cannot be run, or whose results differ from the reference."""
+
+
+class QuantizationError(BuildError):
+    """A network that cannot be put into integers. Names the tensor that does not fit."""
+
+    def __init__(self, tensor: str, reason: str) -> None:
+        super().__init__(f"tensor {tensor!r}: {reason}")
+        self.tensor = tensor
+        self.reason = reason

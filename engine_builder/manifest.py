@@ -18,6 +18,7 @@ __all__ = [
     "INPUT",
     "MANIFEST",
     "OUTPUT",
+    "Calibration",
     "ClipFormat",
     "Engine",
     "Frames",
@@ -44,7 +45,8 @@ Probabilities = npt.NDArray[np.float32]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Rgb = tuple[float, float, float]
-Precision = Literal["fp32", "fp16"]
+# What a network is computed in. A graph is stored as fp32, fp16 or int8; bf16 is fp32's graph, rounded by the runtime.
+Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
 
 class _Record(BaseModel):
@@ -95,20 +97,29 @@ class Gpu:
     compute_capability: str
 
 
-class OnnxFile(_Record):
-    """An ONNX network in the model directory."""
-
-    file: FileName
-    sha256: Sha256
-
-
 class Verification(_Record):
-    """What running real clips through an engine and the fp32 reference showed."""
+    """What running real clips through a network and the fp32 reference showed."""
 
     clips: int = Field(ge=1)
     max_abs_difference: float
     top1_agreement: float = Field(ge=0, le=1)
     nan_count: int = Field(ge=0)
+
+
+class Calibration(_Record):
+    """The clips that an int8 network's scales come from; `sha256` of their pixels."""
+
+    clips: int = Field(ge=1)
+    sha256: Sha256
+
+
+class OnnxFile(_Record):
+    """An ONNX network in the model directory. An int8 one says what it was calibrated with and how it verified."""
+
+    file: FileName
+    sha256: Sha256
+    calibration: Calibration | None = None
+    verification: Verification | None = None
 
 
 class Engine(_Record):

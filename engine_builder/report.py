@@ -1,10 +1,11 @@
 """What `r3d-engine` prints of a model directory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.table import Table
 
 from .manifest import Manifest
+from .quantization.publish import CLEAR_MARGIN, Judgement
 from .verify import Result
 
 SHOWN_LABELS = 4
@@ -26,6 +27,10 @@ def manifest_lines(manifest: Manifest) -> Iterator[str]:
     rows |= {f"ONNX {precision}": f"{entry.file} {entry.sha256}" for precision, entry in manifest.onnx.items()}
     for key, value in rows.items():
         yield f"{key:14} {value}"
+    for precision, entry in manifest.onnx.items():
+        if entry.calibration is not None and entry.verification is not None:
+            yield f"{precision} calibrated with {entry.calibration.clips} clips, {entry.calibration.sha256}"
+            yield f"{precision} verified: {entry.verification.model_dump()}"
     for engine in manifest.engines:
         for field, value in engine.model_dump().items():
             yield f"{engine.file} {field}: {value}"
@@ -53,3 +58,25 @@ def verification_lines(results: list[Result]) -> Iterator[str]:
             yield f"* what serves here: {result.backend}, {result.precision}, {result.device}"
         if result.problem is not None:
             yield f"{result.backend} {result.precision}: {result.problem}"
+
+
+def judgement_table(judgement: Judgement) -> Table:
+    """What the int8 network says of the held-out clips, beside the fp32 one."""
+    measured = judgement.measured
+    table = Table("int8 against fp32", "", title="published" if not judgement.faults else "not published")
+    table.add_row("clips held out", str(measured.clips))
+    table.add_row("largest difference of a probability", f"{measured.max_abs_difference:.3f}")
+    table.add_row("same top-1", f"{measured.top1_agreement:.1%}")
+    table.add_row(f"of those where fp32 is sure (by {CLEAR_MARGIN:g})", str(judgement.clear_clips))
+    table.add_row("another top-1 where fp32 is sure", str(judgement.clear_changes))
+    table.add_row("no number", str(measured.nan_count))
+    return table
+
+
+def tuning_table(seconds: Mapping[str, float]) -> Table:
+    """Ways to run a model, the fastest first."""
+    ordered = sorted(seconds.items(), key=lambda item: item[1])
+    table = Table("", "ms per clip", "of the fastest")
+    for name, each in ordered:
+        table.add_row(name, f"{each * 1000:.1f}", f"{each / ordered[0][1]:.2f}")
+    return table

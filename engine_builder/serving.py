@@ -70,6 +70,12 @@ class Serving(Protocol):
         serve the model here.
         """
 
+    def measure(self, directory: Path, manifest: Manifest) -> dict[str, float]:
+        """Seconds per clip of each way that the service's settings allow to run the ONNX network here, measured now.
+
+        The service takes the fastest from then on. Raises VerificationError when there is none.
+        """
+
     def run_engine(
         self,
         trt: ModuleType,

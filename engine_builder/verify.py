@@ -1,20 +1,19 @@
 """Run clips through everything that could serve a model here, and compare with the fp32 reference."""
 
-import importlib.util
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from .errors import VerificationError
-from .manifest import INPUT, OUTPUT, Engine, Frames, Manifest, Probabilities, Verification, checked_file
+from .manifest import Engine, Frames, Manifest, Probabilities, Verification, checked_file
 from .overflow import first_overflow
+from .reference import reference
 from .serving import Backend, Serving
 
 # Largest difference of a probability that rounding explains. Random weights make the most of it: with bf16, an
 # r2plus1d_18 of such differed by up to 0.13.
-TOLERANCE = {"fp32": 1e-3, "fp16": 2e-2, "bf16": 0.15}
+TOLERANCE = {"fp32": 1e-3, "fp16": 2e-2, "bf16": 0.15, "int8": 0.15}
 
 
 @dataclass(frozen=True)
@@ -39,35 +38,6 @@ def compare(found: Probabilities, expected: Probabilities) -> Verification:
         top1_agreement=float((found.argmax(1) == expected.argmax(1)).mean()),
         nan_count=int((~finite).sum()),
     )
-
-
-def reference(directory: Path, manifest: Manifest, clips: Frames) -> Probabilities:
-    """What the fp32 network gives for clips uint8 [n, T, H, W, 3], with nothing rounded to less: [n, classes].
-
-    Not the service's way, so that a fault of its backends shows. Raises VerificationError when neither OpenVINO nor
-    ONNX Runtime is installed, and when a value is no number.
-    """
-    expected = _in_full_precision(checked_file(directory, manifest.onnx["fp32"]), clips)
-    if not np.isfinite(expected).all():
-        raise VerificationError("the fp32 network itself gives values that are no numbers")
-    return expected
-
-
-def _in_full_precision(model: Path, clips: Frames) -> Probabilities:
-    # ONNX Runtime first: what serves on a CPU is OpenVINO, where there is both.
-    if importlib.util.find_spec("onnxruntime"):
-        import onnxruntime
-
-        session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-        return np.concatenate([session.run([OUTPUT], {INPUT: clip[None]})[0] for clip in clips])
-    if importlib.util.find_spec("openvino"):
-        # Importing it would send a message over the network, if this package were there: its documented telemetry.
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-        import openvino
-
-        compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        return np.concatenate([np.asarray(compiled(clip[None])[OUTPUT]) for clip in clips])
-    raise VerificationError("nothing to run the model with: install the `cpu` or the `onnxruntime` extra")
 
 
 def verify_model(directory: Path, clips: Frames, serving: Serving) -> list[Result]:

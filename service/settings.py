@@ -17,6 +17,7 @@ def available_cpus() -> int:
 
 PREFIX = "R3D_"
 BackendName = Literal["auto", "tensorrt", "openvino", "onnxruntime"]
+PrecisionChoice = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 SandboxPolicy = Literal["best-effort", "required"]
 
 
@@ -34,6 +35,10 @@ class Settings(BaseSettings):
 
     model: Annotated[Path | None, Field(description="model directory; unset: the bundled camera-motion model")] = None
     backend: Annotated[BackendName, Field(description="what runs the network")] = "auto"
+    precision: Annotated[
+        PrecisionChoice,
+        Field(description="what the network is computed in; auto: the fastest here, found by measuring"),
+    ] = "auto"
     devices: Annotated[Devices, Field(min_length=1, description="GPUs by number, comma-separated; one worker each")] = (
         0,
     )

@@ -49,8 +49,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def temporary_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A temporary directory that no other test run, and no server of the machine's, keeps uploads in."""
+    """A temporary directory and a cache that no other test run, and no server of the machine's, uses."""
     with pytest.MonkeyPatch.context() as changed:
+        changed.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         directory = tmp_path_factory.mktemp("tmp")
         changed.setenv("TMPDIR", str(directory))
         changed.setattr(tempfile, "tempdir", str(directory))

@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+
 def modules_of(package: str) -> dict[str, Path]:
     root = ROOT / package
     files = (path for path in root.rglob("*.py") if path.stem not in ("__init__", "__main__"))

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine_builder.manifest import ClipFormat, Manifest
 from service.inference.backends.protocol import Backend
-from service.inference.backends.selection import choose
+from service.inference.selection import choose
 from service.settings import Settings, available_cpus
 
 from .decoding import DecoderAlone

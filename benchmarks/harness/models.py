@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import onnx
+
 from engine_builder.build import BuildOptions, build_model, read_labels
 from engine_builder.camera_motion import LABELS, WEIGHTS
-from engine_builder.manifest import Precision
+from engine_builder.files import sha256_of
+from engine_builder.manifest import Manifest, OnnxFile, Precision
+from engine_builder.quantization.publish import FILE as INT8_FILE
+from engine_builder.quantization.qdq import quantise
+from engine_builder.quantization.ranges import observe
+from engine_builder.reference import full_precision
+from engine_builder.sample_clips import made_up_clips
 from engine_builder.wts import write_wts
 
 from .weights import Architecture, weights
@@ -27,3 +35,13 @@ def build_full_size(
     write_wts(path, weights(architecture))
     build_model(path, folder / "model", BuildOptions("benchmark", precisions=tuple(precisions)))
     return path, folder / "model"
+
+
+def add_int8(model: Path) -> None:
+    """Give a model directory an int8 network from made-up clips, for its speed: nothing is verified."""
+    manifest = Manifest.load(model)
+    network = onnx.load(model / manifest.onnx["fp32"].file)
+    ranges = observe(network, made_up_clips(manifest.clip, 2), full_precision)
+    (model / INT8_FILE).write_bytes(quantise(network, ranges).SerializeToString())
+    entry = OnnxFile(file=INT8_FILE, sha256=sha256_of(model / INT8_FILE))
+    manifest.model_copy(update={"onnx": {**manifest.onnx, "int8": entry}}).save(model)

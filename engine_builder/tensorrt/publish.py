@@ -3,12 +3,13 @@
 from pathlib import Path
 from types import ModuleType
 
-from ..errors import VerificationError
+from ..errors import BuildError, VerificationError
 from ..files import replacing, sha256_of
 from ..manifest import Engine, Manifest, Precision, Verification, checked_file
+from ..reference import reference
 from ..sample_clips import made_up_clips
 from ..serving import Serving
-from ..verify import compare, problem_of, reference
+from ..verify import compare, problem_of
 from .build import EngineOptions, Progress, build_engine, load_runtime
 from .gpu import find_gpu
 
@@ -27,6 +28,9 @@ def add_engine(
     `serving` runs it beside the reference first, and nothing is published if that fails; None leaves the verification
     out. Raises BuildError.
     """
+    if precision == "int8":
+        # Its parser reads uint8 scales as int8 and clips, with only a warning.
+        raise BuildError("no TensorRT engine is made of the int8 network: TensorRT has no uint8 activations")
     manifest = Manifest.load(directory)
     trt = load_runtime(options.runtime)
     model = checked_file(directory, manifest.onnx[precision])

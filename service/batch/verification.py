@@ -4,7 +4,6 @@ This module is an `engine_builder.serving.Serving`, registered as an entry point
 """
 
 import asyncio
-import importlib.util
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,9 +17,11 @@ from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, Probab
 from ..classification.pipeline import job_of
 from ..decoding.decoder import Decoder
 from ..errors import ServiceError, StartupError
+from ..inference.backends.candidates import PACKAGES, Candidate, candidates_of, installed
 from ..inference.backends.protocol import Backend, BackendFactory, Description
-from ..inference.backends.selection import OF_ONNX, choose
 from ..inference.backends.tensorrt_engines import UsableEngine, find_engine
+from ..inference.fastest import measure_ways
+from ..inference.selection import choose
 from ..settings import Settings, SettingsError, settings_from_environment
 
 
@@ -49,22 +50,57 @@ async def _decode(video: Path, clip: ClipFormat, limit: int, settings: Settings)
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """See `engine_builder.serving.Backend`. `manifest` names no other engine than this one."""
+class OnnxWay:
+    """See `engine_builder.serving.Backend`: one way to run the ONNX network."""
+
+    candidate: Candidate
+    served: bool
+    engine: Engine | None = None
+
+    @property
+    def name(self) -> str:
+        """The package."""
+        return self.candidate.package
+
+    def run(self, frames: Frames) -> tuple[Description, Probabilities]:
+        """See `engine_builder.serving.Backend.run`. On the first device of several."""
+        return _run(self.candidate.factories[0], frames)
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """See `engine_builder.serving.Backend`: a package that is installed and cannot be used here."""
 
     name: str
-    engine: Engine | None
+    reason: str
+    served: bool = False
+    engine: Engine | None = None
+
+    def run(self, frames: Frames) -> tuple[Description, Probabilities]:
+        """Raises VerificationError."""
+        raise VerificationError(self.reason)
+
+
+@dataclass(frozen=True)
+class EngineWay:
+    """See `engine_builder.serving.Backend`: an engine of the manifest, which names no other."""
+
+    engine: Engine
     served: bool
     directory: Path
     manifest: Manifest
     settings: Settings
 
+    @property
+    def name(self) -> str:
+        """Such as "tensorrt-rtx"."""
+        return self.engine.runtime.replace("_", "-")
+
     def run(self, frames: Frames) -> tuple[Description, Probabilities]:
         """See `engine_builder.serving.Backend.run`. On the first device of several."""
-        if self.engine is not None:
-            found = find_engine(self.directory, self.manifest, self.settings.devices)
-            if isinstance(found, str):
-                raise VerificationError(found)
+        found = find_engine(self.directory, self.manifest, self.settings.devices)
+        if isinstance(found, str):
+            raise VerificationError(found)
         try:
             choice = choose(self.settings, self.directory, self.manifest)
         except StartupError as error:
@@ -72,23 +108,37 @@ class Candidate:
         return _run(choice.factories[0], frames)
 
 
-def backends(directory: Path, manifest: Manifest) -> Iterator[Candidate]:
-    """See `Serving.backends`; under the settings of the environment."""
+def backends(directory: Path, manifest: Manifest) -> Iterator[OnnxWay | EngineWay | Unusable]:
+    """See `Serving.backends`; which one is served is by the settings of the environment."""
     settings = _settings()
     try:
-        served = choose(settings, directory, manifest).name
+        served = choose(settings, directory, manifest)
+        everything = settings.model_copy(update={"backend": "auto", "precision": "auto"})
+        ways = {package: candidates_of(package, everything, directory, manifest) for package in PACKAGES}
     except StartupError as error:
         raise VerificationError(f"nothing would serve this model here: {error}") from error
     usable = find_engine(directory, manifest, settings.devices)
-    preferred = usable.engine if isinstance(usable, UsableEngine) and served == "tensorrt" else None
-    with_tensorrt = settings.model_copy(update={"backend": "tensorrt"})
+    preferred = usable.engine if isinstance(usable, UsableEngine) and served.package == "tensorrt" else None
+    with_tensorrt = settings.model_copy(update={"backend": "tensorrt", "precision": "auto"})
     for engine in manifest.engines:
         alone = manifest.model_copy(update={"engines": (engine,)})
-        yield Candidate(engine.runtime.replace("_", "-"), engine, engine == preferred, directory, alone, with_tensorrt)
-    for name in OF_ONNX:
-        if importlib.util.find_spec(name) is not None:
-            with_it = settings.model_copy(update={"backend": name})
-            yield Candidate(name, None, name == served, directory, manifest, with_it)
+        yield EngineWay(engine, engine == preferred, directory, alone, with_tensorrt)
+    for package, found in ways.items():
+        if isinstance(found, str):
+            if installed(package):
+                yield Unusable(package, found)
+            continue
+        for each in found:
+            if each.usual:  # how many clips at once changes no result
+                yield OnnxWay(each, (each.package, each.precision) == (served.package, served.precision))
+
+
+def measure(directory: Path, manifest: Manifest) -> dict[str, float]:
+    """See `Serving.measure`."""
+    try:
+        return measure_ways(_settings(), directory, manifest)
+    except StartupError as error:
+        raise VerificationError(str(error)) from error
 
 
 def run_engine(

@@ -13,8 +13,8 @@ from ..decoding.decoder import Decoder
 from ..decoding.sandbox.confinement import Sandbox
 from ..errors import StartupError
 from ..inference.backends.protocol import BackendFactory, Description
-from ..inference.backends.selection import choose
 from ..inference.batcher import Batcher, Observer
+from ..inference.selection import choose
 from ..settings import Settings
 from .bundled_model import bundled_model
 from .pipeline import OnClip, Pipeline
@@ -94,7 +94,7 @@ def _open_model(
     if backend is not None:
         return manifest, [backend], None
     choice = choose(settings, directory, manifest)
-    logger.info("backend %s: %s", choice.name, choice.reason)
+    logger.info("backend %s: %s", choice.package, choice.reason)
     return manifest, choice.factories, choice.reason
 
 

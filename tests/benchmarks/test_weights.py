@@ -27,7 +27,7 @@ def test_the_same_seed_gives_the_same_weights() -> None:
 def test_a_full_size_network_of_them_tells_clips_apart(tmp_path: Path) -> None:
     _, directory = build_full_size(tmp_path, "mc3_18")
     assert Manifest.load(directory).architecture == "mc3_18"
-    backend = OpenVinoBackend(OpenVinoNetwork(directory / "model.onnx", 0, 1))
+    backend = OpenVinoBackend(OpenVinoNetwork(directory / "model.onnx", "fp32", 0, 1))
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (1, 32, 112, 112, 3), np.uint8)
     dark = np.full_like(noise, 20)

@@ -39,6 +39,9 @@ class ServingStub:
     def backends(self, directory: Path, manifest: Manifest) -> Iterator[Backend]:
         yield from self._backends
 
+    def measure(self, directory: Path, manifest: Manifest) -> dict[str, float]:
+        return {"stub fp32": 1.0}
+
     def run_engine(
         self,
         trt: ModuleType,

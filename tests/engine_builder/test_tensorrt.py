@@ -14,10 +14,10 @@ from engine_builder.build import BuildOptions, build_model
 from engine_builder.errors import BuildError, VerificationError
 from engine_builder.manifest import ClipFormat, Manifest, Precision, Verification
 from engine_builder.overflow import first_overflow
+from engine_builder.reference import reference
 from engine_builder.sample_clips import made_up_clips
 from engine_builder.tensorrt.build import EngineOptions, Runtime, build_engine, define, load_runtime
 from engine_builder.tensorrt.publish import add_engine
-from engine_builder.verify import reference
 from engine_builder.wts import write_wts
 
 from ..support.recipe import draw, narrow

@@ -13,9 +13,10 @@ from engine_builder.build import BuildOptions, build_model
 from engine_builder.cli import app
 from engine_builder.errors import VerificationError
 from engine_builder.manifest import ClipFormat, Engine, Manifest, ManifestError, Probabilities
+from engine_builder.reference import reference
 from engine_builder.sample_clips import made_up_clips
 from engine_builder.serving import GROUP, find_serving
-from engine_builder.verify import compare, reference, verify_model
+from engine_builder.verify import compare, verify_model
 from engine_builder.wts import write_wts
 from service.classification.classifier import Classifier
 from service.inference.backends.protocol import Description
@@ -66,7 +67,7 @@ def served(model_directory: Path) -> Description:
 
 def test_what_is_verified_is_what_is_served(model_directory: Path, served: Description) -> None:
     results = verify_model(model_directory, made_up_clips(ClipFormat(), 2), find_serving())
-    assert [result.backend for result in results] == ["openvino", "onnxruntime"]
+    assert list(dict.fromkeys(result.backend for result in results)) == ["openvino", "onnxruntime"]
     [marked] = [result for result in results if result.served]
     assert Description(marked.backend, marked.precision, marked.device) == served
     for result in results:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine_builder.manifest import Frames, Probabilities
+from engine_builder.manifest import Frames, Precision, Probabilities
 
 from .protocol import Description
 
@@ -20,22 +20,32 @@ INPUT_CLIPS = 1
 # Two cores work well together on a clip, more do not: on 16 cores, 8 streams of 2 gave the whole service 1.4 to 1.7
 # times the clips/s of all 16 on one clip after the other (benchmarks/NOTES.md).
 STREAM_THREADS = 2
+# Precision -> what OpenVINO calls the type that it computes in. An int8 network says itself where its integers are.
+HINTS: dict[Precision, str] = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
+# Precision -> what OpenVINO says of a processor that computes in it.
+CAPABILITIES: dict[Precision, str] = {"fp32": "FP32", "bf16": "BF16", "fp16": "FP16", "int8": "INT8"}
 
 
 def streams_of(threads: int) -> int:
-    """Clips to work on at once with that many threads."""
+    """Clips to work on at once with that many threads, if nothing was measured."""
     return max(1, threads // STREAM_THREADS)
+
+
+def supported_precisions() -> list[Precision]:
+    """The precisions that this processor computes in, by OpenVINO's word."""
+    found = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return [precision for precision, capability in CAPABILITIES.items() if capability in found]
 
 
 class OpenVinoNetwork:
     """A network, compiled when first asked for, and shared by the threads that run it."""
 
-    def __init__(self, model: Path, threads: int, streams: int) -> None:
-        """`model` is ONNX; bf16 where the CPU has it, else fp32. `threads` 0: OpenVINO's choice."""
-        self._model, self._threads, self._streams = model, threads, streams
+    def __init__(self, model: Path, precision: Precision, threads: int, streams: int) -> None:
+        """`model` is ONNX. `threads` 0: OpenVINO's choice."""
+        self._model, self._precision, self._threads, self._streams = model, precision, threads, streams
         self._compiling = threading.Lock()
         self._compiled: openvino.CompiledModel | None = None
-        self.description = Description("openvino", "fp32", "CPU")
+        self.description = Description("openvino", precision, "CPU")
 
     def request(self) -> openvino.InferRequest:
         """One to run in the calling thread. Raises RuntimeError when OpenVINO cannot load the model."""
@@ -46,8 +56,7 @@ class OpenVinoNetwork:
 
     def _compile(self) -> openvino.CompiledModel:
         core = openvino.Core()
-        has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        config: dict[str, object] = {"INFERENCE_PRECISION_HINT": "bf16" if has_bf16 else "f32"}
+        config: dict[str, object] = {"INFERENCE_PRECISION_HINT": HINTS[self._precision]}
         config |= {"NUM_STREAMS": self._streams} if self._streams > 1 else {"PERFORMANCE_HINT": "LATENCY"}
         if self._threads:
             config["INFERENCE_NUM_THREADS"] = self._threads
@@ -55,7 +64,7 @@ class OpenVinoNetwork:
         # A fixed shape is a tenth faster than a dynamic one.
         network.reshape([INPUT_CLIPS, *list(network.input(0).partial_shape)[1:]])
         device = str(core.get_property("CPU", "FULL_DEVICE_NAME")).strip()
-        self.description = Description("openvino", "bf16" if has_bf16 else "fp32", device)
+        self.description = Description("openvino", self._precision, device)
         return core.compile_model(network, "CPU", config)
 
 

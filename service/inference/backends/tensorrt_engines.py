@@ -9,7 +9,9 @@ from typing import Any
 
 from engine_builder.manifest import Engine, Gpu, Manifest, ManifestError, checked_file
 
-PREFERRED = ("fp16", "fp32")
+from ...settings import PrecisionChoice
+
+PREFERRED = ("int8", "fp16", "bf16", "fp32")
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,14 @@ class UsableEngine:
     trt: ModuleType
 
 
-def find_engine(directory: Path, manifest: Manifest, devices: tuple[int, ...]) -> UsableEngine | str:
+def find_engine(
+    directory: Path, manifest: Manifest, devices: tuple[int, ...], precision: PrecisionChoice = "auto"
+) -> UsableEngine | str:
     """The model's engine for these GPUs, or the reason there is none, with what to do about it."""
     engines = sorted(manifest.engines, key=lambda engine: PREFERRED.index(engine.precision))
+    engines = [engine for engine in engines if precision in ("auto", engine.precision)]
     if not engines:
-        return "the model has no TensorRT engine"
+        return "the model has no TensorRT engine" + ("" if precision == "auto" else f" in {precision}")
     engine = engines[0]
     for package in (engine.runtime, "pycuda"):
         if importlib.util.find_spec(package) is None:

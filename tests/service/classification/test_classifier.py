@@ -11,6 +11,7 @@ from service.classification.classifier import Classifier
 from service.classification.results import ClipResult, Query
 from service.errors import StartupError
 from service.inference.backends.protocol import Backend
+from service.inference.selection import choose
 from service.settings import Settings
 
 from ...support.processes import new_processes
@@ -24,7 +25,11 @@ def test_it_classifies_and_leaves_no_thread_or_process(model_directory: Path, ma
     async def run() -> None:
         async with Classifier.open(Settings(model=model_directory)) as classifier:
             assert classifier.manifest == manifest
-            assert classifier.description.backend == "openvino"
+            chosen = choose(Settings(model=model_directory), model_directory, manifest)
+            assert (classifier.description.backend, classifier.description.precision) == (
+                chosen.package,
+                chosen.precision,
+            )
             assert classifier.backend_reason is not None
             done = await classifier.classify(video, Query(frame_rate=50), clips.append)
             assert done.clips == clips

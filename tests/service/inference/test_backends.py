@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from engine_builder.manifest import Frames, Manifest, Probabilities
+from service.inference.backends.candidates import candidates_for
 from service.inference.backends.onnxruntime import OnnxRuntimeBackend
 from service.inference.backends.openvino import OpenVinoBackend, OpenVinoNetwork, streams_of
 from service.inference.backends.protocol import Backend
-from service.inference.backends.selection import choose
 from service.inference.batcher import Batcher
 from service.settings import Settings
 
@@ -24,7 +24,7 @@ def each(backend: Backend, count: int) -> Probabilities:
 
 
 def test_backends_agree(model_directory: Path) -> None:
-    openvino = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", 0, 1))
+    openvino = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", "fp32", 0, 1))
     onnxruntime = OnnxRuntimeBackend(model_directory / "model.onnx", "fp32")
     found, expected = each(openvino, 3), each(onnxruntime, 3)
     assert found.shape == (3, 9)
@@ -34,7 +34,7 @@ def test_backends_agree(model_directory: Path) -> None:
 
 
 def test_results_are_not_overwritten_by_the_next_batch(model_directory: Path) -> None:
-    backend = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", 1, 1))
+    backend = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", "fp32", 1, 1))
     one, two = clips(2)
     first = backend.infer(one[None])
     kept = first.copy()
@@ -43,9 +43,9 @@ def test_results_are_not_overwritten_by_the_next_batch(model_directory: Path) ->
 
 
 def test_streams_share_a_network_and_agree(model_directory: Path) -> None:
-    alone = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", 0, 1))
+    alone = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", "fp32", 0, 1))
     expected = each(alone, 6)
-    network = OpenVinoNetwork(model_directory / "model.onnx", 2, 2)
+    network = OpenVinoNetwork(model_directory / "model.onnx", "fp32", 2, 2)
 
     def in_a_thread_of_its_own(first: int) -> list[Probabilities]:
         backend = OpenVinoBackend(network)
@@ -64,9 +64,10 @@ def test_two_threads_a_stream(threads: int, streams: int) -> None:
 
 
 def test_many_cores_get_a_worker_a_stream(model_directory: Path, manifest: Manifest) -> None:
-    settings = Settings(cpu_threads=4, backend="openvino")
-    factories = choose(settings, model_directory, manifest).factories
-    assert len(factories) == 2
+    settings = Settings(cpu_threads=4, backend="openvino", precision="fp32")
+    candidates = candidates_for(settings, model_directory, manifest)
+    assert [(len(each.factories), each.usual) for each in candidates] == [(1, False), (2, True), (4, False)]
+    factories = candidates[1].factories
     batcher = Batcher(factories, (32, 112, 112, 3), 9, 4)
     for loaded in batcher.start():
         loaded.result(60)
@@ -77,7 +78,7 @@ def test_many_cores_get_a_worker_a_stream(model_directory: Path, manifest: Manif
 
 
 def test_descriptions(model_directory: Path) -> None:
-    description = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", 0, 1)).description
+    description = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", "fp32", 0, 1)).description
     assert description.backend == "openvino"
     assert description.precision in ("bf16", "fp32")
     assert description.device

@@ -56,7 +56,8 @@ def test_requests_are_counted(model_directory: Path, video: Path) -> None:
 
 def test_model_and_build_are_named(server: LiveServer) -> None:
     text = server.client.get("/metrics").text
-    assert re.search(r'r3d_model_info\{.*architecture="r3d_18".*backend="openvino".*\} 1.0', text)
+    backend = server.client.get("/health").json()["model"]["backend"]
+    assert re.search(rf'r3d_model_info\{{.*architecture="r3d_18".*backend="{backend}".*\}} 1.0', text)
     assert 'r3d_build_info{opencv="4' in text
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine_builder.manifest import Manifest
+from service.inference.selection import choose
+from service.settings import Settings
 
 from ...support.client import problem
 from ...support.live_server import LiveServer, uploads
@@ -15,13 +17,15 @@ from ...support.videos import write_video
 CLASSIFY_STATUSES = "200 400 401 408 413 415 422 429 500 503 504 507"
 
 
-def test_health(server: LiveServer, manifest: Manifest) -> None:
+def test_health(server: LiveServer, manifest: Manifest, model_directory: Path) -> None:
     answer = server.client.get("/health")
     assert answer.status_code == 200
     body = answer.json()
     assert (body["status"], body["reason"]) == ("ready", "ready")
     assert body["model"]["weights_sha256"] == manifest.weights_sha256
-    assert body["model"]["backend"] == "openvino"
+    chosen = choose(Settings(model=model_directory), model_directory, manifest)
+    assert (body["model"]["backend"], body["model"]["precision"]) == (chosen.package, chosen.precision)
+    assert body["backend_reason"] == chosen.reason
     assert server.client.get("/health/live").json() == {"status": "alive"}
 
 

@@ -59,7 +59,8 @@ def assert_accessible(page: Page) -> None:
 
 def test_an_upload_from_choice_to_verdict(page: Page, server: LiveServer) -> None:
     expected = server.post(TOUR.read_bytes()).json()
-    expect(page.get_by_text("camera-motion · r3d_18 · openvino")).to_be_visible()
+    backend = server.client.get("/health").json()["model"]["backend"]
+    expect(page.get_by_text(f"camera-motion · r3d_18 · {backend}")).to_be_visible()
     upload(page, TOUR)
     expect(page.get_by_role("status")).to_contain_text("pan right", timeout=30_000)
     expect(page.get_by_role("status")).to_contain_text("4 of 12 clips, confidence ")
