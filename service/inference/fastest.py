@@ -74,11 +74,13 @@ def _known(seconds: Mapping[str, float], settings: Settings, directory: Path, ma
 def _measured(candidates: Sequence[Candidate], manifest: Manifest, cache: TuningCache) -> dict[str, float]:
     logger.info("measuring which is the fastest here: %s", ", ".join(each.name for each in candidates))
     try:
-        seconds = tune(candidates, manifest.clip.shape)
+        measured = tune(candidates, manifest.clip.shape)
     except RuntimeError as error:
         raise StartupError(f"nothing can run the network: {error}") from error
-    cache.save(seconds)
-    return seconds
+    if not measured.steady:
+        logger.warning("other work on this machine disturbed the measuring; `r3d-engine tune` measures again")
+    cache.save(measured.seconds)
+    return measured.seconds
 
 
 def _best(seconds: Mapping[str, float]) -> str:

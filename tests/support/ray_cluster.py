@@ -2,11 +2,10 @@
 
 import os
 import secrets
-import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +62,6 @@ def ray(directory: Path, cpus: int, **environment: str) -> Iterator[Cluster]:
     options = [
         "--include-dashboard=false",
         "--disable-usage-stats",
-        "--node-ip-address=127.0.0.1",
         f"--temp-dir={directory}",
     ]
     start = [program("ray"), "start", "--head", "--block", f"--num-cpus={cpus}", *ports, *options]
@@ -78,11 +76,13 @@ def ray(directory: Path, cpus: int, **environment: str) -> Iterator[Cluster]:
 
 
 def _end(head: "subprocess.Popen[bytes]") -> None:
+    """At once: what it would tidy up, nobody needs."""
     processes = psutil.Process(head.pid).children(recursive=True) if head.poll() is None else []
-    head.terminate()
-    head.wait(STOP_SECONDS)
-    for process in psutil.wait_procs(processes, STOP_SECONDS)[1]:
-        process.kill()
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    head.kill()
+    assert psutil.wait_procs(processes, STOP_SECONDS)[1] == []
 
 
 @contextmanager
@@ -105,5 +105,4 @@ def serve(cluster: Cluster, application: str, *arguments: str) -> Iterator[str]:
             eventually(answers, START_SECONDS)
             yield url
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(STOP_SECONDS)
+            process.kill()

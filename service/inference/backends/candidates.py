@@ -64,9 +64,11 @@ def _onnxruntime(directory: Path, manifest: Manifest, settings: Settings) -> lis
     allowed = [each for each in computed if each in manifest.onnx and settings.precision in ("auto", each)]
     if provider != CPU:
         allowed = allowed[:1]  # half precision is the faster on every GPU that has it
+    # By itself it counts the machine's cores, not those that this process may use.
+    threads = settings.cpu_threads or available_cpus()
 
     def make(precision: Precision, model: Path, device: int) -> Backend:
-        backend = OnnxRuntimeBackend(model, precision, provider, device, settings.cpu_threads)
+        backend = OnnxRuntimeBackend(model, precision, provider, device, threads)
         return backend if provider == CPU else DoubleBuffered(backend, manifest.clip.shape)
 
     devices = (0,) if provider == CPU else settings.devices

@@ -1,16 +1,18 @@
 """Whose fault it is that a file was not classified, and what follows from it."""
 
 import asyncio
+import itertools
 import json
 from pathlib import Path
 
 import pytest
 
 from service.api.schemas import ClassifyAnswer
-from service.batch import outcome
 from service.batch.outcome import ATTEMPTS, OnProgress, Outcome, Refusal, outcome_of
 from service.batch.results_file import open_results
 from service.errors import StartupError
+
+from ...support.virtual_time import run_at_once
 
 VIDEO = Path("a.mp4")
 
@@ -20,19 +22,23 @@ def refusal(status: int, retry_after: float | None = None) -> Refusal:
 
 
 class Answers:
-    """Gives one thing after the other; the last again and again."""
+    """Gives one thing after the other; the last again and again. `times` are those of the calls."""
 
     def __init__(self, *answers: Exception) -> None:
         self.answers = list(answers)
-        self.calls = 0
+        self.times: list[float] = []
 
     async def __call__(self, video: Path, on_progress: OnProgress) -> ClassifyAnswer:
-        self.calls += 1
+        self.times.append(asyncio.get_running_loop().time())
         raise self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    def waits(self) -> list[float]:
+        """Seconds between the calls."""
+        return [round(after - before, 1) for before, after in itertools.pairwise(self.times)]
 
 
 def outcome_with(classify: Answers) -> Outcome:
-    return asyncio.run(outcome_of(classify, VIDEO, lambda _: None))
+    return run_at_once(outcome_of(classify, VIDEO, lambda _: None))
 
 
 @pytest.mark.parametrize("status", [400, 413, 415, 422])
@@ -40,7 +46,7 @@ def test_the_files_fault_is_final(status: int) -> None:
     classify = Answers(refusal(status))
     found = outcome_with(classify)
     assert isinstance(found, Refusal)
-    assert (found.is_passing, classify.calls) == (False, 1)
+    assert (found.is_passing, len(classify.times)) == (False, 1)
 
 
 @pytest.mark.parametrize("status", [500, 504])
@@ -56,29 +62,19 @@ def test_what_every_file_would_meet_ends_the_run(status: int) -> None:
         outcome_with(Answers(refusal(status)))
 
 
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    waited: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waited.append(seconds)
-
-    monkeypatch.setattr(outcome.asyncio, "sleep", sleep)  # type: ignore[attr-defined]
-    return waited
-
-
-def test_passing_trouble_is_waited_out(waits: list[float]) -> None:
+def test_passing_trouble_is_waited_out() -> None:
     classify = Answers(refusal(503, 1), refusal(429, 7), refusal(422))
     found = outcome_with(classify)
     assert isinstance(found, Refusal)
-    assert (found.status, waits) == (422, [1, 7])
+    assert (found.status, classify.waits()) == (422, [1, 7])
 
 
-def test_trouble_that_does_not_pass_is_left_for_the_next_run(waits: list[float]) -> None:
-    found = outcome_with(Answers(refusal(503, 600)))
+def test_trouble_that_does_not_pass_is_left_for_the_next_run() -> None:
+    classify = Answers(refusal(503, 600))
+    found = outcome_with(classify)
     assert isinstance(found, Refusal)
     assert found.is_passing
-    assert waits == [60] * ATTEMPTS
+    assert classify.waits() == [60] * (ATTEMPTS - 1)
 
 
 def test_a_file_that_is_not_there() -> None:

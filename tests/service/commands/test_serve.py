@@ -21,7 +21,7 @@ def test_the_bundled_model_is_built_the_first_time(
         answer = served.post(video.read_bytes())
         assert answer.status_code == 200
         assert answer.json()["model"]["name"].startswith("camera-motion")
-    [built] = (tmp_path / "r3d").iterdir()
+    [built] = (tmp_path / "r3d").glob("camera-motion-*")
     before = (built / "model.json").stat().st_mtime_ns
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert bundled_model() == built

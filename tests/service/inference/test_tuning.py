@@ -11,9 +11,9 @@ from service.errors import StartupError
 from service.inference.backends.candidates import Candidate, candidates_for
 from service.inference.backends.protocol import Backend
 from service.inference.fastest import cache_for, explain, fastest, measure_ways
-from service.inference.tuning import measure, tune
+from service.inference.tuning import Measurement, measure, tune
 from service.inference.tuning_cache import TuningCache, processor
-from service.settings import Settings
+from service.settings import Settings, available_cpus
 
 
 class Clock:
@@ -24,6 +24,14 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+    def all_processors(self) -> float:
+        """Processor time of a process that has the machine to itself."""
+        return self.now * available_cpus()
+
+    def half_of_them(self) -> float:
+        """Of one that shares it with another."""
+        return self.now * available_cpus() / 2
 
 
 class Timed:
@@ -42,29 +50,52 @@ class Timed:
 def test_two_rounds_that_agree_are_enough() -> None:
     clock = Clock()
     runners = {"slow": Timed(clock, 1.2), "fast": Timed(clock, 1.0)}
-    assert measure(runners, 100, clock=clock) == {"fast": 1.0, "slow": 1.2}
+    assert measure(runners, 100, clock=clock, processor_time=clock.all_processors) == Measurement(
+        {"fast": 1.0, "slow": 1.2}, steady=True
+    )
     assert [runner.runs for runner in runners.values()] == [2, 2]
 
 
 def test_a_disturbed_round_does_not_decide() -> None:
     clock = Clock()
     runners = {"fast": Timed(clock, 3.0, 1.0, 1.0), "slow": Timed(clock, 2.2, 1.5, 1.4)}
-    assert list(measure(runners, 100, clock=clock)) == ["fast", "slow"]
+    found = measure(runners, 100, clock=clock, processor_time=clock.all_processors)
+    assert (list(found.seconds), found.steady) == (["fast", "slow"], True)
     assert runners["fast"].runs == 3
+
+
+def test_rounds_that_agree_by_chance_under_load_do_not_decide() -> None:
+    """As seen on two cores beside a test run: the better one is a fifth faster when nothing else runs."""
+    clock = Clock()
+    better, worse = [2.2, 1.9, 1.4, 1.0, 1.0], [1.8, 1.7, 1.6, 1.2, 1.2]
+    runners = {"better": Timed(clock, *better), "worse": Timed(clock, *worse)}
+    found = measure(runners, 100, clock=clock, processor_time=clock.half_of_them)
+    assert found == Measurement({"better": 1.0, "worse": 1.2}, steady=False)
+
+
+def test_under_constant_load_the_best_of_many_rounds_is_taken_and_not_called_steady() -> None:
+    clock = Clock()
+    noise = [1.9, 1.2, 1.6, 1.4, 2.0, 1.05, 1.8, 1.3, 1.7, 1.5]
+    runners = {
+        "better": Timed(clock, *noise),
+        "worse": Timed(clock, *(1.2 * each for each in reversed(noise))),
+    }
+    found = measure(runners, 100, clock=clock, processor_time=clock.all_processors)
+    assert (next(iter(found.seconds)), found.steady) == ("better", False)
 
 
 def test_what_is_hopeless_is_not_tried_again_and_a_first_round_counts() -> None:
     clock = Clock()
     runners = {"a": Timed(clock, 1.0), "b": Timed(clock, 1.1), "c": Timed(clock, 9.0)}
-    found = measure(runners, 100, {"a": 1.0, "b": 1.1, "c": 9.0}, clock)
-    assert list(found) == ["a", "b", "c"]
+    found = measure(runners, 100, {"a": 1.0, "b": 1.1, "c": 9.0}, clock, clock.all_processors)
+    assert list(found.seconds) == ["a", "b", "c"]
     assert [runner.runs for runner in runners.values()] == [1, 1, 0]
 
 
 def test_the_time_is_bounded_where_rounds_never_agree() -> None:
     clock = Clock()
     runners = {"a": Timed(clock, *[1.0, 1.4] * 50), "b": Timed(clock, *[1.4, 1.0] * 50)}
-    measure(runners, 7, clock=clock)
+    assert not measure(runners, 7, clock=clock, processor_time=clock.all_processors).steady
     assert clock.now < 7 + 2 * 2.4
 
 
@@ -102,8 +133,8 @@ def test_packages_first_then_how_many_at_once_and_all_are_closed() -> None:
         Candidate("broken", "fp32", [unloadable]),
     ]
     found = tune(candidates, (2, 4, 4, 3))
-    assert min(found, key=found.__getitem__) == "quick fp32 x 4"
-    assert set(found) == {"quick fp32", "quick fp32 x 4", "lame fp32"}
+    assert next(iter(found.seconds)) == "quick fp32 x 4"
+    assert set(found.seconds) == {"quick fp32", "quick fp32 x 4", "lame fp32"}
     assert sorted(closed) == ["0.004"] * 6 + ["0.04"]
 
 
@@ -116,6 +147,20 @@ def test_nothing_that_loads() -> None:
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path / "r3d" / "tuning"
+
+
+def test_a_disturbed_choice_is_said_to_be_one(
+    own_cache: Path,
+    model_directory: Path,
+    manifest: Manifest,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("service.inference.tuning.UNDISTURBED", 2.0)  # more than there is
+    monkeypatch.setattr("service.inference.tuning.SMALL_SECONDS", 0.1)
+    fastest(Settings(model=model_directory), model_directory, manifest)
+    assert "other work on this machine disturbed the measuring" in caplog.text
+    assert len(list(own_cache.iterdir())) == 1
 
 
 def test_the_choice_is_measured_once_and_kept(

@@ -114,6 +114,7 @@ def test_50_stalled_uploads_hold_nobody_up(gated: StubServer, video: Path) -> No
     assert time.monotonic() - started < 1
     beside = [_timed(gated, video) for _ in range(5)]
     assert sorted(beside)[2] < max(1.0, sorted(alone)[2] * 5)
+    assert len(uploads()) == 50, "they are stalled still"
     for connection in stalled:
         connection.close()
     eventually(lambda: uploads() == [])
