@@ -74,7 +74,7 @@ async def outcome_of(classify: FileClassifier, video: Path, on_progress: OnProgr
 
     Raises StartupError when the fault is not the file's and another would fare no better.
     """
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         try:
             return await classify(video, on_progress)
         except OSError as error:
@@ -83,7 +83,7 @@ async def outcome_of(classify: FileClassifier, video: Path, on_progress: OnProgr
             refusal = error
         if refusal.is_fatal:
             raise StartupError(refusal.detail) from refusal
-        if refusal.retry_after is None:
+        if refusal.retry_after is None or attempt == ATTEMPTS - 1:
             break
         on_progress("waiting: the service is busy")
         await asyncio.sleep(min(LONGEST_WAIT, refusal.retry_after))

@@ -16,6 +16,9 @@ from .outcome import LONGEST_WAIT, FileClassifier, OnProgress, Options, Refusal
 # For a `Retry-After` that is a date.
 USUAL_WAIT = 5.0
 
+# The address is wrong: no file is to blame.
+NO_SUCH_SERVICE = (404, 405)
+
 Parameters = dict[str, str | int | float]
 
 
@@ -79,6 +82,8 @@ def _answer_of(answer: httpx.Response) -> ClassifyAnswer:
     try:
         if answer.is_success:
             return ClassifyAnswer.model_validate_json(answer.content)
+        if answer.status_code in NO_SUCH_SERVICE:
+            raise ValueError("there is no such path")
         problem = answer.json()
         retry_after = wait_of(answer.headers.get("Retry-After"))
         raise Refusal(problem["type"], problem["title"], answer.status_code, problem["detail"], retry_after)

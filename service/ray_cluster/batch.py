@@ -51,7 +51,7 @@ class OnRay:
         files = [{"file": str(video)} for video in videos]
         # Many small blocks: results come back, and are safe from a kill, while the rest is worked on.
         rows = ray.data.from_items(files, override_num_blocks=len(files))
-        lines = rows.map(Actor, fn_constructor_args=(self._options,), **self._resources).iter_rows()
+        lines = iter(rows.map(Actor, fn_constructor_args=(self._options,), **self._resources).iter_rows())
         while (row := await asyncio.to_thread(next, lines, None)) is not None:
             line = Line.model_validate_json(row["line"])
             yield Path(line.file), line.outcome

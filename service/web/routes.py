@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Security
 from fastapi.security import HTTPBearer
+from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from ..api.answers import classify_answer, clip_labels, model_answer
@@ -49,8 +50,15 @@ UPLOAD_SCHEMA: dict[str, Any] = {
     }
 }
 
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """A model's schema with references to the document's own components, where the answer's parts are."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {key: value for key, value in schema.items() if key != "$defs"}
+
+
 # Of a live answer, each line is one of these.
-EVENTS = {"oneOf": [event.model_json_schema() for event in (ClipEvent, ResultEvent, ErrorEvent)]}
+EVENTS = {"oneOf": [schema_of(event) for event in (ClipEvent, ResultEvent, ErrorEvent)]}
 LIVE: dict[int | str, dict[str, Any]] = {200: {"content": {NDJSON: {"schema": EVENTS}}}}
 METRICS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 

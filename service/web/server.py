@@ -46,7 +46,12 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """First signal: drain. Second: stop at once. Called outside the event loop."""
-        if self._loop is None or self._draining is not None:
+        if self._loop is None:
+            super().handle_exit(sig, frame)
+            return
+        if self._draining is not None:
+            # What is still being classified is told so, in our words, before uvicorn cuts the connections.
+            self._loop.call_soon_threadsafe(self._lifecycle.aborted.set)
             super().handle_exit(sig, frame)
             return
         self._loop.call_soon_threadsafe(self._begin_drain)

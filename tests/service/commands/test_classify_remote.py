@@ -69,7 +69,8 @@ def test_nobody_there_and_somebody_else_there(classify: Call, video: Path, tmp_p
 
 def test_an_address_below_the_services(classify: Call, locked: StubServer, video: Path) -> None:
     status, _, errors = classify("--server", f"{locked.url}/static", str(video), R3D_API_KEY=API_KEY)
-    assert (status, errors) == (1, f"{video}: Method Not Allowed\n")
+    said = f"r3d-classify: {locked.url}/static/classify does not answer as this service does (405)\n"
+    assert (status, errors) == (3, said)
 
 
 def test_a_busy_service_is_asked_again(model_directory: Path, video: Path, tmp_path: Path) -> None:
