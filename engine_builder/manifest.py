@@ -9,7 +9,15 @@ from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from .errors import ManifestError, VerificationError
 from .files import replacing, sha256_of
@@ -120,6 +128,11 @@ class OnnxFile(_Record):
     sha256: Sha256
     calibration: Calibration | None = None
     verification: Verification | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, serialise: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """What is not there is not written: other versions read this too."""
+        return {name: value for name, value in serialise(self).items() if value is not None}
 
 
 class Engine(_Record):
