@@ -31,7 +31,8 @@ def full_precision(model: Path | bytes, output: str = OUTPUT) -> Runner:
         sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
         import openvino
 
-        compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        core = openvino.Core()
+        compiled = core.compile_model(core.read_model(model), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         return lambda frames: np.array(compiled(frames)[output], np.float32)
     raise VerificationError("nothing to run the model with: install the `cpu` or the `onnxruntime` extra")
 
