@@ -60,7 +60,7 @@ def build_onnx(network: Network, tensors: Tensors, clip: ClipFormat, precision: 
     for block in network.blocks:
         x = _block(graph, block, tensors, x)
     _classify(graph, network, tensors, x)
-    frames = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", clip.frames, clip.height, clip.width, 3])
+    frames = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", *clip.shape])
     probabilities = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", network.classes])
     body = helper.make_graph(graph.nodes, network.architecture, [frames], [probabilities], graph.initialisers)
     opset = [helper.make_opsetid("", OPSET)]

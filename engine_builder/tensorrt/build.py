@@ -69,9 +69,8 @@ def define(trt: ModuleType, model: Path, clip: ClipFormat, options: EngineOption
     config = builder.create_builder_config()
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
     profile = builder.create_optimization_profile()
-    shape = (clip.frames, clip.height, clip.width, 3)
     batches = (1, min(USUAL_BATCH, options.max_batch), options.max_batch)
-    profile.set_shape(INPUT, *((batch, *shape) for batch in batches))
+    profile.set_shape(INPUT, *((batch, *clip.shape) for batch in batches))
     config.add_optimization_profile(profile)
     if options.portable and options.runtime is Runtime.TENSORRT:
         config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.AMPERE_PLUS

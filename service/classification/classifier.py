@@ -78,7 +78,7 @@ class Classifier:
         return self._batcher.depth
 
     def on_failure(self, callback: Callable[[str], None]) -> None:
-        """Have `callback` called in this event loop, with the reason, when the last backend is beyond hope."""
+        """Have `callback` called in this event loop, with the reason, when the last backend has failed for good."""
         loop = asyncio.get_running_loop()
         self._batcher.failed.add_done_callback(lambda failed: loop.call_soon_threadsafe(callback, failed.result()))
 

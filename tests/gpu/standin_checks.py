@@ -59,8 +59,8 @@ def leaks(batches: int, device: int) -> dict[str, object]:
     started = time.monotonic()
     for index in range(batches):
         if len(running) == backend.depth:
-            ticket, chosen = running.popleft()
-            worst = max(worst, float(np.abs(backend.finish(ticket) - alone[chosen]).max()))
+            in_flight, chosen = running.popleft()
+            worst = max(worst, float(np.abs(backend.finish(in_flight) - alone[chosen]).max()))
         chosen = [chance.randrange(BATCH) for _ in range(chance.randint(1, BATCH))]
         running.append((backend.start([clips[number] for number in chosen]), chosen))
         if index in (batches // 10, batches - 1):
