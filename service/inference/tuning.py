@@ -52,22 +52,20 @@ class Trial:
         self._repeats = 1
         try:
             self._backends = list(self._pool.map(lambda make: make(), factories))
-            self.first = self._once()
+            self.first = self.run()
             self._repeats = max(1, min(MAX_REPEATS, round(RUN_SECONDS / self.first)))
         except BaseException:
             self._pool.shutdown()
             raise
-
-    def run(self) -> float:
-        """See `Runner`."""
-        return self._once()
 
     def close(self) -> None:
         """Let go of the backends."""
         list(self._pool.map(lambda backend: backend.close(), self._backends))
         self._pool.shutdown()
 
-    def _once(self) -> float:
+    def run(self) -> float:
+        """See `Runner`."""
+
         def work(index: int) -> None:
             for _ in range(self._repeats):
                 self._backends[index].infer(self._clip)

@@ -43,6 +43,7 @@ def _openvino(directory: Path, manifest: Manifest, settings: Settings) -> list[C
     usual = streams_of(threads)
     numbers = sorted({1, usual, threads}) if usual > 1 else [1]
     found = []
+    checked: dict[Precision, Path] = {}  # one graph serves several precisions, and hashing it takes a while
     supported = supported_precisions()
     for precision in supported:
         graph: Precision = "int8" if precision == "int8" else "fp32"
@@ -50,9 +51,10 @@ def _openvino(directory: Path, manifest: Manifest, settings: Settings) -> list[C
             continue
         if precision == "fp16" and "bf16" in supported and settings.precision == "auto":
             continue  # four to six times as slow where both were measured (an Intel Xeon with AMX)
-        model = checked_file(directory, manifest.onnx[graph])
+        if graph not in checked:
+            checked[graph] = checked_file(directory, manifest.onnx[graph])
         for streams in numbers:
-            network = OpenVinoNetwork(model, precision, settings.cpu_threads, streams)
+            network = OpenVinoNetwork(checked[graph], precision, settings.cpu_threads, streams)
             found.append(
                 Candidate("openvino", precision, [partial(OpenVinoBackend, network)] * streams, streams == usual)
             )
