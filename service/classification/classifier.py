@@ -10,6 +10,7 @@ from pathlib import Path
 from engine_builder.manifest import Manifest, ManifestError
 
 from ..decoding.decoder import Decoder
+from ..decoding.fork_client import ForkClient
 from ..decoding.sandbox.confinement import Sandbox
 from ..errors import StartupError
 from ..inference.backends.protocol import BackendFactory, Description
@@ -45,12 +46,14 @@ class Classifier:
         `backend` takes the place of the one the settings would choose; it is called in the thread that uses it.
         `observer` is called with batches, in those threads. Raises StartupError.
         """
-        manifest, factories, reason = await asyncio.to_thread(_open_model, settings, backend)
         async with AsyncExitStack() as stack:
             slots = settings.decode_workers
             decoder = Decoder(slots, open_slots(slots), settings.sandbox)
             stack.push_async_callback(decoder.close)
-            await decoder.start()
+            # The decode server imports what it needs in its own process while the model loads in this one.
+            decoding = asyncio.create_task(decoder.start())
+            stack.push_async_callback(_end, decoding)
+            manifest, factories, reason = await asyncio.to_thread(_open_model, settings, backend)
             batcher = Batcher(
                 factories,
                 manifest.clip.shape,
@@ -61,6 +64,7 @@ class Classifier:
             )
             stack.push_async_callback(asyncio.to_thread, batcher.close)
             description = await _start(batcher)
+            await decoding
             _log(manifest, description)
             pipeline = Pipeline(settings, manifest, decoder, batcher)
             yield cls(manifest, description, reason, decoder.sandbox, pipeline, batcher)
@@ -96,6 +100,14 @@ def _open_model(
     choice = choose(settings, directory, manifest)
     logger.info("backend %s: %s", choice.package, choice.reason)
     return manifest, choice.factories, choice.reason
+
+
+async def _end(task: "asyncio.Task[ForkClient]") -> None:
+    """Cancel a task, and wait until it is over, however it ends."""
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
 
 
 async def _start(batcher: Batcher) -> Description:

@@ -125,7 +125,7 @@ class Batcher:
             loaded.set_exception(failure)
 
     def _warm_up(self, backend: Backend) -> None:
-        for size in {1, min(self._max_batch, backend.max_batch)}:
+        for size in {min(self._max_batch, size) for size in backend.warm_up}:
             frames = np.zeros((size, *self._clip_shape), np.uint8)
             self._check(backend.infer(frames), size)
 

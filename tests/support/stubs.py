@@ -26,6 +26,7 @@ class BrightnessBackend:
 
     def __init__(self, max_batch: int = 4, before: Callable[[Frames], None] | None = None) -> None:
         self.max_batch = max_batch
+        self.warm_up = sorted({1, max_batch})
         self.batches: list[int] = []
         self.threads: set[int] = {threading.get_ident()}
         self.closed = False

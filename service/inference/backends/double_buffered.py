@@ -27,6 +27,7 @@ class DoubleBuffered:
         """`clip_shape`: [T, H, W, 3]."""
         self.description: Description = backend.description
         self.max_batch = backend.max_batch
+        self.warm_up = backend.warm_up
         self._backend = backend
         # Used again and again: fresh memory of this size costs more than the copy.
         shape = (self.max_batch, *clip_shape)

@@ -46,6 +46,7 @@ class OnnxRuntimeBackend:
         if self._session.get_providers()[0] != provider:
             raise RuntimeError(f"ONNX Runtime fell back to {self._session.get_providers()[0]}")
         self.max_batch = 1 if provider == CPU else GPU_BATCH
+        self.warm_up = sorted({1, self.max_batch})
         name = provider.removesuffix("ExecutionProvider")
         self.description = Description("onnxruntime", precision, name if provider == CPU else f"{name} {device}")
 

@@ -29,6 +29,10 @@ class Backend(Protocol):
     def max_batch(self) -> int:
         """Largest batch of `infer`, in clips."""
 
+    @property
+    def warm_up(self) -> Sequence[int]:
+        """Sizes of the batches to run before the first that counts; empty where a first run is as good as any."""
+
     def infer(self, frames: Frames) -> Probabilities:
         """uint8 [n, T, H, W, 3] RGB, n from 1 to `max_batch`, to probabilities float32 [n, classes]."""
 

@@ -46,6 +46,7 @@ class TensorRtBackend:
         `shape` is a clip's, [T, H, W, 3]. Raises BackendLostError when the GPU or the engine cannot be used.
         """
         self.max_batch = max_batch
+        self.warm_up = sorted({1, max_batch})
         self._shape, self._classes = shape, classes
         try:
             driver.init()

@@ -103,6 +103,7 @@ class Slow(Backend):
     """Takes its time."""
 
     max_batch = 1
+    warm_up = ()
 
     def __init__(self, seconds: float, closed: list[str]) -> None:
         self.seconds, self.closed = seconds, closed
