@@ -97,6 +97,13 @@ class FrameTooLargeError(VideoError):
     title = "Frames too large"
 
 
+class FrameRateError(VideoError):
+    """`frame_rate` is so far above the video's own that its frames would be repeated again and again."""
+
+    slug = "frame-rate-too-high"
+    title = "Frame rate too high"
+
+
 class DecoderCrashedError(VideoError):
     """The decode process died on this file, or used more memory or time than it may."""
 

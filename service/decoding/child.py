@@ -3,14 +3,19 @@
 import socket
 import time
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import cv2
 
 from engine_builder.manifest import Frames
 
-from .messages import LENGTHS, ClipSpan, Ended, ErrorKind, Failed, Job, Opened
-from .sampling import cut, resample
-from .video import DecodeError, Frame, Video
+from .errors import DecodeError
+from .frames import Frame
+from .messages import LENGTHS, Ended, ErrorKind, Failed, Job, Message, Progress
+from .sampling import check_rate, cut, resample
+from .video import Video
+
+PROGRESS_SECONDS = 1.0
 
 
 class Parent:
@@ -18,6 +23,7 @@ class Parent:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self._heard = time.monotonic()
         self.waited = 0.0
 
     def wait_until_asked(self) -> None:
@@ -25,26 +31,33 @@ class Parent:
         started = time.monotonic()
         if not self._connection.recv(1):
             raise BrokenPipeError
-        self.waited += time.monotonic() - started
+        self._heard = time.monotonic()
+        self.waited += self._heard - started
 
-    def send(self, message: Opened | ClipSpan | Ended | Failed, frames: Frames | None = None) -> None:
+    def report(self, frames: int) -> None:
+        """Say that the work goes on, if nothing was said for a second."""
+        if time.monotonic() - self._heard > PROGRESS_SECONDS:
+            self.send(Progress(frames=frames))
+
+    def send(self, message: Message, frames: Frames | None = None) -> None:
         """One message and, for a clip, its frames (contiguous)."""
         started = time.monotonic()
         header = message.model_dump_json().encode()
         self._connection.sendall(LENGTHS.pack(len(header), 0 if frames is None else frames.nbytes) + header)
         if frames is not None:
             self._connection.sendall(frames.data.cast("B"))
-        self.waited += time.monotonic() - started
+        self._heard = time.monotonic()
+        self.waited += self._heard - started
 
 
-def run(job: Job, connection: socket.socket) -> None:
-    """Decode the job's file and send what it holds, as asked; every expected failure becomes a message.
+def run(job: Job, file: BinaryIO, connection: socket.socket) -> None:
+    """Decode `file`, the job's, and send what it holds, as asked; every expected failure becomes a message.
 
     Raises BrokenPipeError or ConnectionResetError when the parent wants no more.
     """
     parent = Parent(connection)
     try:
-        _decode(job, parent)
+        _decode(job, file, parent)
     except DecodeError as error:
         parent.send(Failed(error=error.kind, detail=error.detail))
     except (MemoryError, cv2.error) as error:
@@ -54,22 +67,22 @@ def run(job: Job, connection: socket.socket) -> None:
 def _explain(error: Exception) -> Failed:
     no_memory = isinstance(error, MemoryError) or getattr(error, "code", 0) == cv2.Error.StsNoMem
     kind: ErrorKind = "memory" if no_memory else "undecodable"
-    detail = "too much memory: decoding takes more than it may" if no_memory else "OpenCV cannot convert its frames"
+    detail = "too much memory: decoding takes more than it may" if no_memory else "its frames cannot be converted"
     return Failed(error=kind, detail=detail)
 
 
-def _decode(job: Job, parent: Parent) -> None:
+def _decode(job: Job, file: BinaryIO, parent: Parent) -> None:
     started = time.monotonic()
     parent.wait_until_asked()
-    video = Video(job)
+    video = Video(job, file)
+    if job.frame_rate is not None:
+        check_rate(job.frame_rate, video.opened.frame_rate)
     parent.send(video.opened)
     clips = 0
-    for span, frames in cut(_frames(job, video), job.frames, _frame_seconds(job, video), job.max_frames):
+    for span, frames in cut(_frames(job, video, parent), job.frames, job.max_frames):
         parent.send(span, frames)
         clips += 1
         parent.wait_until_asked()
-    if not video.frames_decoded:
-        raise DecodeError("undecodable", "no frame could be decoded")
     if not clips:
         raise DecodeError("too-short", _too_short(job, video))
     parent.send(
@@ -83,14 +96,15 @@ def _decode(job: Job, parent: Parent) -> None:
     )
 
 
-def _frames(job: Job, video: Video) -> Iterator[Frame]:
-    if job.frame_rate is None:
-        return video.frames()
-    return resample(video.frames(), job.frame_rate, video.opened.frame_rate)
+def _frames(job: Job, video: Video, parent: Parent) -> Iterator[Frame]:
+    frames = _reported(video, parent)
+    return frames if job.frame_rate is None else resample(frames, job.frame_rate)
 
 
-def _frame_seconds(job: Job, video: Video) -> float:
-    return 1 / (job.frame_rate or video.opened.frame_rate)
+def _reported(video: Video, parent: Parent) -> Iterator[Frame]:
+    for frame in video.frames():
+        parent.report(video.frames_decoded)
+        yield frame
 
 
 def _too_short(job: Job, video: Video) -> str:

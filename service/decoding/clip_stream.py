@@ -15,6 +15,7 @@ from engine_builder.manifest import Frames
 
 from ..errors import (
     DecoderCrashedError,
+    FrameRateError,
     FrameTooLargeError,
     ServiceError,
     UnsupportedMediaError,
@@ -22,7 +23,20 @@ from ..errors import (
     VideoTooLongError,
     VideoTooShortError,
 )
-from .messages import LENGTHS, MAX_HEADER_BYTES, MESSAGES, NEXT, ClipSpan, Ended, ErrorKind, Failed, Job, Opened
+from .lease import Lease
+from .messages import (
+    LENGTHS,
+    MAX_HEADER_BYTES,
+    MESSAGES,
+    NEXT,
+    ClipSpan,
+    Ended,
+    ErrorKind,
+    Failed,
+    Job,
+    Message,
+    Opened,
+)
 
 ERRORS: dict[ErrorKind, type[ServiceError]] = {
     "unsupported": UnsupportedMediaError,
@@ -30,9 +44,15 @@ ERRORS: dict[ErrorKind, type[ServiceError]] = {
     "too-short": VideoTooShortError,
     "too-long": VideoTooLongError,
     "frames-too-large": FrameTooLargeError,
+    "frame-rate": FrameRateError,
     "memory": DecoderCrashedError,
     "time": DecoderCrashedError,
 }
+
+
+# A child at work says so every second.
+STALLED_SECONDS = 20.0
+HUNG_SECONDS = 60.0
 
 
 class ProtocolError(Exception):
@@ -59,8 +79,7 @@ class ClipStream:
         Raises the ServiceError that the child reports, EOFError when the connection ends, and ProtocolError.
         """
         while True:
-            async with self._slots:
-                message, frames = await self._next()
+            message, frames = await self._ask()
             if isinstance(message, Failed):
                 raise ERRORS[message.error](message.detail)
             if isinstance(message, Ended):
@@ -68,21 +87,39 @@ class ClipStream:
                 return
             yield message, frames
 
-    async def _next(self) -> tuple[ClipSpan | Ended | Failed, Frames]:
-        """Ask for a clip, and receive what the child answers."""
+    async def _ask(self) -> tuple[ClipSpan | Ended | Failed, Frames]:
+        """Ask for a clip, and receive what the child answers, while holding a decode slot.
+
+        A child that says nothing for `STALLED_SECONDS`, stopped by the system for one, loses the slot to others.
+        """
+        async with Lease(self._slots, STALLED_SECONDS) as lease:
+            try:
+                async with asyncio.timeout(HUNG_SECONDS) as hung:
+                    return await self._next(lease, hung)
+            except TimeoutError:
+                raise DecoderCrashedError(f"took too long: no frame was decoded for {HUNG_SECONDS:g} s") from None
+
+    async def _next(self, lease: Lease, hung: asyncio.Timeout) -> tuple[ClipSpan | Ended | Failed, Frames]:
+        loop = asyncio.get_running_loop()
         try:
-            await asyncio.get_running_loop().sock_sendall(self._connection, NEXT)
-            message, frames = await self._receive()
-            if isinstance(message, Opened) and self.opened is None:
-                self.opened = message
+            await loop.sock_sendall(self._connection, NEXT)
+            while True:
                 message, frames = await self._receive()
+                if isinstance(message, ClipSpan | Ended) and self.opened is None:
+                    break
+                if isinstance(message, ClipSpan | Ended | Failed):
+                    return message, frames
+                if isinstance(message, Opened):
+                    if self.opened is not None:
+                        break
+                    self.opened = message
+                lease.renew()
+                hung.reschedule(loop.time() + HUNG_SECONDS)
         except OSError as error:
             raise EOFError("the decoder closed the connection") from error
-        if isinstance(message, Opened) or (self.opened is None and not isinstance(message, Failed)):
-            raise ProtocolError(f"{message.kind} out of order")
-        return message, frames
+        raise ProtocolError(f"{message.kind} out of order")
 
-    async def _receive(self) -> tuple[Opened | ClipSpan | Ended | Failed, Frames]:
+    async def _receive(self) -> tuple[Message, Frames]:
         """One message, and the clip behind it; no frames for anything but a clip."""
         header_length, frames_length = LENGTHS.unpack((await self._read(LENGTHS.size)).data)
         if header_length > MAX_HEADER_BYTES:

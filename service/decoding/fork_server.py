@@ -1,4 +1,5 @@
-"""The process that decode children are forked from: OpenCV is imported here once, so a child starts in milliseconds.
+"""The process that decode children are forked from: what decodes is imported here once, so a child starts in
+milliseconds.
 
 It never touches a video itself. `python -m service.decoding.fork_server FD PARENT`: FD is a Unix sequenced-packet
 socket; the messages on it are in `fork_messages`.
@@ -120,14 +121,15 @@ class ForkServer:
 
 def _work(job: Job, space: int, descriptor: int) -> int:
     """The child: confine itself, then decode; its exit status."""
-    try:
-        active = confine(Path(job.path), space + job.memory_bytes, job.seconds)
-    except OSError:
-        return UNCONFINED
-    if job.require_sandbox and missing(active):
-        return UNCONFINED
-    with socket.socket(fileno=descriptor) as connection, suppress(ConnectionError):  # the parent wants no more
-        run(job, connection)
+    with Path(job.path).open("rb", buffering=0) as file:
+        try:
+            active = confine(space + job.memory_bytes, job.seconds)
+        except OSError:
+            return UNCONFINED
+        if job.require_sandbox and missing(active):
+            return UNCONFINED
+        with socket.socket(fileno=descriptor) as connection, suppress(ConnectionError):  # the parent wants no more
+            run(job, file, connection)
     return 0
 
 
@@ -138,7 +140,7 @@ def probe_sandbox() -> dict[str, bool]:
     pid = os.fork()
     if not pid:
         try:
-            active = confine(Path(os.devnull), space + (64 << 20), PROBE_SECONDS)
+            active = confine(space + (64 << 20), PROBE_SECONDS)
             os.write(writing, json.dumps(active).encode())
         finally:
             os._exit(0)

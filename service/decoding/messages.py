@@ -1,7 +1,8 @@
 """What a decode child and its parent tell each other, over a stream socket.
 
 Parent to child: `NEXT`, one byte for each clip it asks for. The child does nothing until then.
-Child to parent, for each `NEXT`: a `ClipSpan` with its frames, or `Ended`, or `Failed`; `Opened` goes before the first.
+Child to parent, for each `NEXT`: a `ClipSpan` with its frames, or `Ended`, or `Failed`; `Opened` goes before the first,
+and `Progress` before any of them that takes long.
 The child has met untrusted bytes, so every message is checked on arrival. On the wire: two big-endian uint32, the
 length of a JSON header and of the raw frames behind it (0 for none).
 """
@@ -18,7 +19,9 @@ MAX_HEADER_BYTES = 4096
 Seconds = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=1 << 40)]
 
-ErrorKind = Literal["unsupported", "undecodable", "too-short", "too-long", "frames-too-large", "memory", "time"]
+ErrorKind = Literal[
+    "unsupported", "undecodable", "too-short", "too-long", "frames-too-large", "frame-rate", "memory", "time"
+]
 
 
 class _Message(BaseModel):
@@ -26,13 +29,20 @@ class _Message(BaseModel):
 
 
 class Opened(_Message):
-    """The file was opened: what the container says of its first video stream."""
+    """The file was opened: what its video stream is, turned upright."""
 
     kind: Literal["opened"] = "opened"
     codec: str = Field(max_length=32)
     width: Count
     height: Count
     frame_rate: Seconds
+
+
+class Progress(_Message):
+    """The child is at work; this many frames are decoded."""
+
+    kind: Literal["progress"] = "progress"
+    frames: Count
 
 
 class ClipSpan(_Message):
@@ -68,9 +78,9 @@ class Failed(_Message):
     detail: str = Field(max_length=1000)
 
 
-Message = Annotated[Opened | ClipSpan | Ended | Failed, Field(discriminator="kind")]
+Message = Opened | Progress | ClipSpan | Ended | Failed
 
-MESSAGES: TypeAdapter[Opened | ClipSpan | Ended | Failed] = TypeAdapter(Message)
+MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
 
 
 class Job(_Message):

@@ -1,79 +1,94 @@
-"""A video file to frames, with OpenCV. Runs in the decode child only: it meets untrusted bytes.
+"""A video file to frames. Runs in the decode child only: it meets untrusted bytes.
 
-OpenCV cannot tell the end of a file from damage, so a failed read is tried again; containers lie about the number of
-frames, so frames are counted as they come.
+Containers lie about the number of frames, so frames are counted as they come.
 """
 
-import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from itertools import chain, islice, pairwise
+from statistics import median
+from typing import BinaryIO
 
-import cv2
-import numpy as np
-import numpy.typing as npt
+from av import VideoFrame
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.stream import VideoStream
 
-from .formats import CODECS, HEAD_BYTES, container_of, describe
-from .messages import ErrorKind, Job, Opened
+from .errors import DecodeError
+from .frames import Frame
+from .messages import Job, Opened
+from .pixels.crop import Cropper
+from .pixels.grid import CropFormat
+from .source import Source
 
-Picture = npt.NDArray[np.uint8]
-
-# After damage more frames may follow; this many failed reads in a row are the end.
-READ_ATTEMPTS = 64
 # FFmpeg's own assumption for streams that do not say.
 USUAL_FRAME_RATE = 25.0
-MAX_FRAME_RATE = 1000.0
-# Half the rounding error of INTER_LINEAR against torchvision's resize, which shows in r2plus1d_18's probabilities
-# (0.005 instead of 0.021 at most on real footage); it costs 0.1 ms more per frame.
-RESIZE = cv2.INTER_LINEAR_EXACT
-
-
-class DecodeError(Exception):
-    """The video cannot be decoded; `kind` says why in one word."""
-
-    def __init__(self, kind: ErrorKind, detail: str) -> None:
-        super().__init__(detail)
-        self.kind = kind
-        self.detail = detail
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A decoded frame made ready: its number, its time, and its crop, uint8 [H, W, 3] RGB."""
-
-    index: int
-    seconds: float
-    picture: Picture
+# Cameras go up to 240; more is a container's clock, and the rate is worked out from the first frames.
+MAX_FRAME_RATE = 240.0
+FRAMES_FOR_RATE = 6
+MAX_SECONDS = 1e9
 
 
 class Video:
     """An open video file. Raises DecodeError when it is none, or one that is not supported."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, file: BinaryIO) -> None:
+        """`file` is read, and closed by its owner."""
         self._job = job
         self._deadline = time.process_time() + job.seconds
-        _check_container(Path(job.path))
-        parameters = [cv2.CAP_PROP_N_THREADS, job.threads]
-        self._capture = cv2.VideoCapture(job.path, cv2.CAP_FFMPEG, parameters)
-        if not self._capture.isOpened():
-            raise DecodeError("undecodable", "the container holds no video stream that can be opened")
-        self.opened = self._describe()
+        self._source = Source(file, job.max_frame_pixels, job.threads)
+        self._check_size(self._source.stream.width, self._source.stream.height)
+        self._cropper = Cropper(
+            CropFormat(job.resize_height, job.resize_width, job.top, job.left, job.height, job.width)
+        )
         self.frames_decoded = 0
         self.partial = False
         self.seconds = 0.0
+        self.opened, self._decoded = self._begin()
 
-    def _describe(self) -> Opened:
-        fourcc = int(self._capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
-        tag = fourcc.to_bytes(4, "little").decode("ascii", "replace")
-        if tag not in CODECS:
-            raise DecodeError("unsupported", f"codec {tag!r} is not one of {', '.join(CODECS.values())}")
-        width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
-        height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        self._check_size(width, height)
-        rate = self._capture.get(cv2.CAP_PROP_FPS)
-        usual = rate if math.isfinite(rate) and 0 < rate <= MAX_FRAME_RATE else USUAL_FRAME_RATE
-        return Opened(codec=CODECS[tag], width=width, height=height, frame_rate=usual)
+    def _begin(self) -> tuple[Opened, Iterator[VideoFrame]]:
+        """What the video is, and its frames; the first are decoded for it."""
+        decoded = self._decode()
+        rate = float(self._source.stream.guessed_rate or 0)
+        known = 0 < rate <= MAX_FRAME_RATE and (self._source.stream.average_rate or 0) <= MAX_FRAME_RATE
+        first = list(islice(decoded, 1 if known else FRAMES_FOR_RATE))
+        if not first:
+            raise DecodeError("undecodable", "no frame could be decoded")
+        size = (first[0].width, first[0].height)
+        width, height = size[::-1] if round(first[0].rotation / 90) % 2 else size
+        opened = Opened(
+            codec=self._source.codec, width=width, height=height, frame_rate=rate if known else _rate_of(first)
+        )
+        return opened, chain(first, decoded)
+
+    def _decode(self) -> Iterator[VideoFrame]:
+        """Every frame that can be decoded, in order. Raises DecodeError past the limits."""
+        for packet in self._source.packets():
+            for frame in self._decode_packet(packet):
+                self._check(frame)
+                self.partial = self.partial or frame.is_corrupt
+                yield frame
+
+    def _decode_packet(self, packet: "Packet[VideoStream] | None") -> list[VideoFrame]:
+        """The frames that a packet completes; none, and `partial`, where it is damaged."""
+        self.partial = self.partial or packet is None or packet.is_corrupt
+        try:
+            return [] if packet is None else packet.decode()
+        except MemoryError:
+            raise
+        except FFmpegError:
+            self.partial = True
+            return []
+
+    def _check(self, frame: VideoFrame) -> None:
+        if self.frames_decoded >= self._job.max_frames:
+            raise DecodeError("too-long", f"more than {self._job.max_frames} frames")
+        # Its own time: waiting for a decode slot or the network is not the video's fault.
+        if time.process_time() > self._deadline:
+            raise DecodeError("time", f"took too long: not decoded within {self._job.seconds:g} s of processor time")
+        self._check_size(frame.width, frame.height)
+        self.frames_decoded += 1
 
     def _check_size(self, width: int, height: int) -> None:
         if width * height > self._job.max_frame_pixels:
@@ -83,55 +98,54 @@ class Video:
             )
 
     def frames(self) -> Iterator[Frame]:
-        """Every frame that can be decoded, in order. Raises DecodeError past the limits."""
-        buffer: Picture | None = None
-        failures = 0
-        while failures < READ_ATTEMPTS:
-            good, image = self._capture.read(buffer)
-            if not good:
-                failures += 1
-                continue
-            self.partial = self.partial or failures > 0
-            failures = 0
-            buffer = np.asarray(image, np.uint8)
-            yield self._frame(buffer)
+        """Every frame, each given when the next is decoded, which tells when it ends. Raises DecodeError."""
+        clock = _Clock(self.opened.frame_rate)
+        held: tuple[VideoFrame, float] | None = None
+        for index, decoded in enumerate(self._decoded):
+            began = clock.time_of(decoded)
+            if held is not None:
+                yield self._frame(index - 1, *held, began)
+            held = (decoded, began)
+        if held is not None:
+            yield self._frame(self.frames_decoded - 1, *held, clock.end_of(held[0]))
 
-    def _frame(self, image: Picture) -> Frame:
-        if self.frames_decoded >= self._job.max_frames:
-            raise DecodeError("too-long", f"more than {self._job.max_frames} frames")
-        # Its own time: waiting for a decode slot or the network is not the video's fault.
-        if time.process_time() > self._deadline:
-            raise DecodeError("time", f"took too long: not decoded within {self._job.seconds:g} s of processor time")
-        self._check_size(image.shape[1], image.shape[0])
-        seconds = self._time()
-        frame = Frame(self.frames_decoded, seconds, prepare(image, self._job))
-        self.frames_decoded += 1
-        self.seconds = seconds + 1 / self.opened.frame_rate
-        return frame
-
-    def _time(self) -> float:
-        """The frame's time stamp; where the container's do not advance, one frame after the last."""
-        seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        previous = self.seconds - 1 / self.opened.frame_rate
-        advances = math.isfinite(seconds) and previous < seconds < 1e9
-        if self.frames_decoded == 0:
-            return seconds if advances and seconds >= 0 else 0.0
-        return seconds if advances else self.seconds
+    def _frame(self, index: int, decoded: VideoFrame, seconds: float, ends: float) -> Frame:
+        self.seconds = ends
+        return Frame(index, seconds, ends, partial(self._cropper.crop, decoded))
 
 
-def _check_container(path: Path) -> None:
-    with path.open("rb") as stream:
-        head = stream.read(HEAD_BYTES)
-    if not head:
-        raise DecodeError("undecodable", "the file is empty")
-    if container_of(head) is None:
-        raise DecodeError(
-            "unsupported", f"this is {describe(head)}; MP4, MOV, Matroska, WebM, AVI, MPEG-TS and MPEG-PS are supported"
-        )
+class _Clock:
+    """Seconds from the first frame, by the container's time stamps; where they do not advance, by the frame rate."""
+
+    def __init__(self, frame_rate: float) -> None:
+        self._usual = 1 / frame_rate
+        self._zero: float | None = None
+        self._last = -self._usual
+
+    def time_of(self, frame: VideoFrame) -> float:
+        """When it begins; later than the frame before."""
+        stamp = _stamp(frame)
+        if stamp is not None and self._zero is None:
+            self._zero = stamp - (self._last + self._usual)
+        seconds = stamp - self._zero if stamp is not None and self._zero is not None else self._last + self._usual
+        if not self._last < seconds < MAX_SECONDS:
+            seconds = self._last + self._usual
+        self._last = seconds
+        return seconds
+
+    def end_of(self, last: VideoFrame) -> float:
+        """When the last frame ends."""
+        duration = float(last.duration * last.time_base) if last.duration and last.time_base else 0.0
+        # Much less than usual is a container's clock again.
+        return self._last + (duration if self._usual / 2 < duration < MAX_SECONDS else self._usual)
 
 
-def prepare(image: Picture, job: Job) -> Picture:
-    """A BGR frame squeezed to the resize size (bilinear, no antialiasing), its middle cut out, as RGB."""
-    small = cv2.resize(image, (job.resize_width, job.resize_height), interpolation=RESIZE)
-    crop = small[job.top : job.top + job.height, job.left : job.left + job.width]
-    return np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2RGB), np.uint8)
+def _stamp(frame: VideoFrame) -> float | None:
+    """The frame's time stamp in seconds, if it has one; in AVI it has none."""
+    return None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+
+
+def _rate_of(frames: list[VideoFrame]) -> float:
+    stamps = [stamp for frame in frames if (stamp := _stamp(frame)) is not None]
+    steps = [later - earlier for earlier, later in pairwise(stamps) if later > earlier]
+    return min(1 / median(steps), MAX_FRAME_RATE) if steps else USUAL_FRAME_RATE

@@ -4,5 +4,5 @@ from service.decoding import fork_server
 from service.decoding.sandbox import confinement
 
 if __name__ == "__main__":
-    confinement.only_read = lambda path: False  # type: ignore[attr-defined]
+    confinement.open_nothing = lambda: False  # type: ignore[attr-defined]
     fork_server.main()

@@ -1,8 +1,10 @@
 """Decode jobs for tests."""
 
+from io import BytesIO
 from pathlib import Path
 
 from service.decoding.messages import Job
+from service.decoding.video import Video
 
 
 def job_of(path: Path, **changes: object) -> Job:
@@ -23,3 +25,8 @@ def job_of(path: Path, **changes: object) -> Job:
         seconds=60,
     )
     return job.model_copy(update=changes)
+
+
+def video_of(job: Job) -> Video:
+    """The job's file, opened in this process."""
+    return Video(job, BytesIO(Path(job.path).read_bytes()))

@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 from service.decoding import child, fork_server
 from service.decoding.fork_messages import Fork
@@ -22,11 +23,11 @@ def _send(connection: socket.socket, message: Opened | ClipSpan, frames: bytes =
     connection.sendall(LENGTHS.pack(len(header), len(frames)) + header + frames)
 
 
-def run(job: Job, connection: socket.socket) -> None:
+def run(job: Job, file: BinaryIO, connection: socket.socket) -> None:
     """Break the protocol and stay alive, or decode as usual."""
     name = Path(job.path).stem
     if name not in ("nonsense", "opens-twice", "clip-first", "hangs-up"):
-        child.run(job, connection)
+        child.run(job, file, connection)
         return
     connection.recv(1)
     opened = Opened(codec="h264", width=64, height=48, frame_rate=25)

@@ -17,6 +17,9 @@ MPEG2 = ("-c:v", "mpeg2video")
 MJPEG = ("-c:v", "mjpeg", "-pix_fmt", "yuvj420p")
 
 
+Picture = npt.NDArray[np.uint8]
+
+
 def ffmpeg(*arguments: str, stdin: bytes | None = None) -> bytes:
     """Run ffmpeg; its standard output."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-y", *arguments]
@@ -52,8 +55,12 @@ def shades(path: Path, *levels: int) -> Path:
 
 
 def decoded(path: Path) -> npt.NDArray[np.uint8]:
-    """Every frame as ffmpeg itself decodes it, uint8 [n, H, W, 3] RGB, display rotation applied."""
+    """Every frame as ffmpeg itself decodes it, uint8 [n, H, W, 3] RGB, display rotation applied.
+
+    Of the colours' tags only the range is looked at; chroma is interpolated bilinearly where swscale does so.
+    """
     info = ffmpeg("-i", str(path), "-frames:v", "1", "-f", "image2pipe", "-c:v", "ppm", "-")
     width, height = map(int, info.split(b"\n")[1].split())
-    raw = ffmpeg("-i", str(path), "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
+    colours = ("-vf", "scale=in_color_matrix=bt601:flags=bilinear")
+    raw = ffmpeg("-i", str(path), "-fps_mode", "passthrough", *colours, "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
     return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)

@@ -2,9 +2,8 @@
 
 import platform
 from collections.abc import Mapping
-from pathlib import Path
 
-from .landlock import only_read
+from .landlock import open_nothing
 from .privileges import drop_privileges
 from .rlimits import limit
 from .seccomp import deny_syscalls
@@ -13,8 +12,8 @@ from .seccomp import deny_syscalls
 Sandbox = Mapping[str, bool]
 
 
-def confine(path: Path, address_space: int, cpu_seconds: float) -> dict[str, bool]:
-    """Leave this process, for good, only what decoding the file at `path` takes; which mechanisms are active.
+def confine(address_space: int, cpu_seconds: float) -> dict[str, bool]:
+    """Leave this process, for good, only what decoding a file that it has open takes; which mechanisms are active.
 
     The network is left before (`privileges.leave_network`). Raises OSError when the system refuses one that it has.
     """
@@ -23,7 +22,7 @@ def confine(path: Path, address_space: int, cpu_seconds: float) -> dict[str, boo
     return {
         "rlimits": True,
         "capabilities": drop_privileges(machine),
-        "landlock": only_read(path),
+        "landlock": open_nothing(),
         "seccomp": deny_syscalls(machine),
     }
 

@@ -10,6 +10,7 @@ HEAVY = {
     "starlette",
     "uvicorn",
     "prometheus_client",
+    "av",
     "cv2",
     "opentelemetry",
     "ray",

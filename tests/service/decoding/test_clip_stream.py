@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from service.decoding import messages
-from service.decoding.clip_stream import ClipStream, ProtocolError
+from service.decoding.clip_stream import HUNG_SECONDS, STALLED_SECONDS, ClipStream, ProtocolError
+from service.errors import DecoderCrashedError, VideoError
 
 from ...support.decoders import all_of
 from ...support.jobs import job_of
+from ...support.virtual_time import run_at_once
 
 CLIP = (
     messages.ClipSpan(index=0, start_frame=0, end_frame=32, start_seconds=0, end_seconds=1).model_dump_json().encode()
@@ -38,3 +40,48 @@ def test_a_child_that_sends_nonsense_is_not_believed(packet: bytes, reason: str)
                 await all_of(ClipStream(job_of(Path("unused")), ours, asyncio.Semaphore(1)))
 
     asyncio.run(body())
+
+
+def sent(message: messages.Message) -> bytes:
+    header = message.model_dump_json().encode()
+    return messages.LENGTHS.pack(len(header), 0) + header
+
+
+def test_a_child_that_makes_no_progress_loses_its_slot_and_then_its_life() -> None:
+    async def body() -> None:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with ours, theirs:
+            slots = asyncio.Semaphore(1)
+            stream = ClipStream(job_of(Path("unused")), ours, slots)
+            decoding = asyncio.create_task(all_of(stream))
+            await asyncio.sleep(STALLED_SECONDS - 1)
+            assert slots.locked()
+            await asyncio.sleep(2)
+            assert not slots.locked()
+            await asyncio.sleep(HUNG_SECONDS - STALLED_SECONDS - 2)
+            assert not decoding.done()
+            with pytest.raises(DecoderCrashedError, match="took too long: no frame was decoded for 60 s"):
+                await decoding
+
+    run_at_once(body())
+
+
+def test_a_child_that_reports_progress_keeps_its_slot() -> None:
+    async def body() -> None:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with ours, theirs:
+            slots = asyncio.Semaphore(1)
+            stream = ClipStream(job_of(Path("unused")), ours, slots)
+            decoding = asyncio.create_task(all_of(stream))
+            for frames in range(10):
+                theirs.sendall(sent(messages.Progress(frames=frames)))
+                await asyncio.sleep(15)
+                assert slots.locked()
+            theirs.sendall(sent(messages.Failed(error="undecodable", detail="no frame could be decoded")))
+            with pytest.raises(VideoError):
+                await decoding
+            assert not slots.locked()
+
+    run_at_once(body())

@@ -10,7 +10,6 @@ import pytest
 
 from service.decoding import messages
 from service.decoding.decoder import Decoder
-from service.decoding.video import Video
 from service.errors import (
     DecoderCrashedError,
     FrameTooLargeError,
@@ -22,7 +21,7 @@ from service.errors import (
 )
 
 from ...support.decoders import OPEN_PER_SLOT, all_of, with_decoder
-from ...support.jobs import job_of
+from ...support.jobs import job_of, video_of
 from ...support.processes import new_processes
 from ...support.videos import write_video
 
@@ -36,7 +35,7 @@ def test_clips_arrive_whole(tmp_path: Path) -> None:
         assert stream.ended is not None
         assert (stream.ended.frames, stream.ended.clips, stream.ended.partial) == (frames, clips, False)
         assert stream.ended.duration_seconds == pytest.approx(frames / 25)
-        expected = [frame.picture.copy() for frame in Video(job).frames()]
+        expected = [frame.picture.copy() for frame in video_of(job).frames()]
         assert len(found) == clips
         for index, (clip, pictures) in enumerate(found):
             assert clip.start_frame == index * 32

@@ -10,13 +10,13 @@ from ...support.videos import H264, MPEG2, ffmpeg, write_video
 @pytest.mark.parametrize(
     ("name", "container"),
     [
-        ("a.mp4", "iso"),
-        ("a.mov", "iso"),
-        ("a.3gp", "iso"),
+        ("a.mp4", "mov"),
+        ("a.mov", "mov"),
+        ("a.3gp", "mov"),
         ("a.mkv", "matroska"),
         ("a.avi", "avi"),
-        ("a.ts", "mpeg-ts"),
-        ("a.mpg", "mpeg-ps"),
+        ("a.ts", "mpegts"),
+        ("a.mpg", "mpeg"),
     ],
 )
 def test_containers_by_content(tmp_path: Path, name: str, container: str) -> None:

@@ -21,7 +21,7 @@ from service.decoding.sandbox.rlimits import address_space, limit
 from ...support.processes import run_alone
 
 CLONE_NEWUSER = 0x10000000
-ALLOWED = {"read the upload", "use an open socket", "start a thread", "take 100 MiB"}
+ALLOWED = {"read the open upload", "use an open socket", "start a thread", "take 100 MiB"}
 
 
 def _start_thread() -> None:
@@ -48,9 +48,11 @@ def confined_process(upload_name: str, other_name: str) -> None:
     upload, other = Path(upload_name), Path(other_name)
     parent = os.getppid()
     held = socket.socketpair()
-    active = confine(upload, address_space() + (256 << 20), 60)
+    opened = upload.open("rb")
+    active = confine(address_space() + (256 << 20), 60)
     tries: dict[str, Callable[[], object]] = {
-        "read the upload": upload.read_bytes,
+        "read the open upload": opened.read,
+        "open the upload again": upload.read_bytes,
         "use an open socket": lambda: held[0].send(b"x"),
         "start a thread": _start_thread,
         "take 100 MiB": lambda: bytearray(100 << 20),

@@ -1,0 +1,35 @@
+"""A place in a semaphore that is lost when its holder makes no progress."""
+
+import asyncio
+from types import TracebackType
+
+
+class Lease:
+    """Holds one of the semaphore's places as long as the block lasts, or until nothing renewed it for a while."""
+
+    def __init__(self, places: asyncio.Semaphore, seconds: float) -> None:
+        self._places = places
+        self._seconds = seconds
+        self._expiry: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> "Lease":
+        await self._places.acquire()
+        self._expiry = asyncio.get_running_loop().call_later(self._seconds, self._release)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._release()
+
+    def renew(self) -> None:
+        """Start the time again, unless it is over."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = asyncio.get_running_loop().call_later(self._seconds, self._release)
+
+    def _release(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+            self._places.release()
