@@ -10,6 +10,13 @@ import numpy.typing as npt
 
 Picture = npt.NDArray[np.uint8]
 
+H264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p")
+# What phones make of high dynamic range by default.
+HLG = (
+    *("-c:v", "libx265", "-x265-params", "log-level=none", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le"),
+    *("-color_trc", "arib-std-b67", "-color_primaries", "bt2020", "-colorspace", "bt2020nc"),
+)
+
 
 def _command(arguments: Sequence[str]) -> list[str]:
     return [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-y", *arguments]
@@ -20,10 +27,10 @@ def ffmpeg(*arguments: str) -> None:
     subprocess.run(_command(arguments), check=True)
 
 
-def encode(video: Path, height: int, folder: Path) -> Path:
-    """The video as H.264 (x264's defaults) of that height, without sound."""
+def encode(video: Path, height: int, folder: Path, codec: Sequence[str] = H264) -> Path:
+    """The video of that height, without sound; H.264 with x264's defaults unless another codec is given."""
     path = folder / f"{height}.mp4"
-    ffmpeg("-i", str(video), "-an", "-vf", f"scale=-2:{height}", "-c:v", "libx264", "-pix_fmt", "yuv420p", str(path))
+    ffmpeg("-i", str(video), "-an", "-vf", f"scale=-2:{height}", *codec, str(path))
     return path
 
 

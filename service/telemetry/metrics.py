@@ -42,7 +42,7 @@ class Metrics:
         )
         self.model = Info("r3d_model", "The model, and what runs it", registry=registry)
         build = Info("r3d_build", "This program", registry=registry)
-        build.info({"version": __version__, "opencv": version("opencv-python-headless")})
+        build.info({"version": __version__, "pyav": version("av")})
 
     def watch(self, in_progress: Callable[[], float], queue_clips: Callable[[], float]) -> None:
         """Where the gauges' values come from."""
