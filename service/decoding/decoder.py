@@ -39,7 +39,7 @@ class Decoder:
     def __init__(self, decode_slots: int, open_slots: int, sandbox: SandboxPolicy = "best-effort") -> None:
         self._decode_slots = asyncio.Semaphore(decode_slots)
         self._open_slots = asyncio.Semaphore(open_slots)
-        self._policy = sandbox
+        self._required = sandbox == "required"
         self._open = 0
         self._client: ForkClient | None = None
         self._starting = asyncio.Lock()
@@ -76,7 +76,7 @@ class Decoder:
     def _check_sandbox(self, sandbox: Sandbox) -> None:
         active = ", ".join(name.replace("_", " ") for name, there in sandbox.items() if there)
         lacking = missing(sandbox)
-        if lacking and self._policy == "required":  # each child checks again, and decodes nothing
+        if lacking and self._required:  # each child checks again, and decodes nothing
             raise StartupError(f"R3D_SANDBOX=required, but this system has no {lacking}")
         level = logging.WARNING if lacking else logging.INFO
         logger.log(level, "decoders are confined by %s%s", active, f"; missing: {lacking}" if lacking else "")
@@ -104,48 +104,62 @@ class Decoder:
 
     @asynccontextmanager
     async def open(self, job: Job) -> AsyncIterator[ClipStream]:
-        """Decode in a child of its own, which is gone when the block is left.
+        """Decode in a child of its own, which ends with the block.
 
         Raises DecoderCrashedError when the child dies, DecoderUnavailableError when there is none for a reason that is
         not the video's, and from the stream whatever is wrong with the video.
         """
-        async with self._open_slots:
-            self._open += 1
-            try:
-                async with self._child(job) as stream:
-                    yield stream
-            finally:
-                self._open -= 1
+        await self._open_slots.acquire()
+        self._open += 1
+        try:
+            client, child, ours = await self._fork(job)
+        except BaseException:
+            self._ended()
+            raise
+        # A child holds its slot until it is gone.
+        child.ended.add_done_callback(lambda _: self._ended())
+        with ours:
+            stream = ClipStream(job, ours, self._decode_slots)
+            async with _supervised(client, child, stream):
+                yield stream
 
-    @asynccontextmanager
-    async def _child(self, job: Job) -> AsyncIterator[ClipStream]:
+    def _ended(self) -> None:
+        self._open -= 1
+        self._open_slots.release()
+
+    async def _fork(self, job: Job) -> tuple[ForkClient, Child, socket.socket]:
+        """A child for the job, and our end of the connection to it."""
         client = await self._running_client()
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        with ours:
-            with theirs:
-                job = job.model_copy(update={"require_sandbox": self._policy == "required"})
-                child = client.fork(job, theirs)
+        with theirs:
             try:
-                yield ClipStream(job, ours, self._decode_slots)
-            except EOFError:
-                raise await _reason(client, child) from None
-            except ProtocolError as error:
-                client.kill(child)
-                await asyncio.shield(child.ended)
-                raise DecoderCrashedError(f"the decoder broke its protocol: {error}") from error
-            finally:
+                return client, client.fork(job.model_copy(update={"require_sandbox": self._required}), theirs), ours
+            except BaseException:
                 ours.close()
-                client.kill(child)
-                # A child holds its slot until it is gone.
-                with suppress(asyncio.CancelledError):
-                    await asyncio.shield(child.ended)
+                raise
 
     async def _running_client(self) -> ForkClient:
         try:
             return await self.start()
         except StartupError as error:
             raise DecoderUnavailableError(str(error), RETRY) from error
+
+
+@asynccontextmanager
+async def _supervised(client: ForkClient, child: Child, stream: ClipStream) -> AsyncIterator[None]:
+    """Tell why a child failed; it is killed, and gone with the block, unless it has done its work and is leaving."""
+    try:
+        yield
+    except EOFError:
+        raise await _reason(client, child) from None
+    except ProtocolError as error:
+        raise DecoderCrashedError(f"the decoder broke its protocol: {error}") from error
+    finally:
+        client.kill(child)
+        if stream.ended is None:
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(child.ended)
 
 
 async def _reason(client: ForkClient, child: Child) -> ServiceError:

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from functools import cache
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -10,24 +11,28 @@ PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
 
 
+@cache
+def _libc() -> ctypes.CDLL:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall.restype = ctypes.c_long
+    return libc
+
+
 def prctl(option: int, argument: int = 0, pointer: object = 0) -> None:
     """`prctl(2)`. Raises OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
     rest = ctypes.byref(pointer) if isinstance(pointer, ctypes.Structure) else 0
-    _check(libc.prctl(option, ctypes.c_ulong(argument), rest, 0, 0))
+    _check(_libc().prctl(option, ctypes.c_ulong(argument), rest, 0, 0))
 
 
 def unshare(flags: int) -> None:
     """`unshare(2)`. Raises OSError."""
-    _check(ctypes.CDLL(None, use_errno=True).unshare(flags))
+    _check(_libc().unshare(flags))
 
 
 def syscall(number: int, *arguments: int | ctypes.Structure) -> int:
     """A system call by its number; integers and ctypes structures as arguments. Raises OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.syscall.restype = ctypes.c_long
     passed = [ctypes.c_long(value) if isinstance(value, int) else ctypes.byref(value) for value in arguments]
-    return _check(libc.syscall(ctypes.c_long(number), *passed))
+    return _check(_libc().syscall(ctypes.c_long(number), *passed))
 
 
 def _check(result: int) -> int:

@@ -58,7 +58,7 @@ def test_model_and_build_are_named(server: LiveServer) -> None:
     text = server.client.get("/metrics").text
     backend = server.client.get("/health").json()["model"]["backend"]
     assert re.search(rf'r3d_model_info\{{.*architecture="r3d_18".*backend="{backend}".*\}} 1.0', text)
-    assert 'r3d_build_info{opencv="4' in text
+    assert 'r3d_build_info{pyav="18' in text
 
 
 @pytest.fixture(scope="module")
