@@ -5,7 +5,7 @@ The only module of this package that the service imports.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,7 @@ __all__ = [
     "OnnxFile",
     "Precision",
     "Probabilities",
+    "Sampling",
     "Verification",
     "VerificationError",
     "checked_file",
@@ -57,6 +58,12 @@ Rgb = tuple[float, float, float]
 Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
 
+Tail = Literal["drop", "pad"]
+Aggregate = Literal["vote", "mean"]
+MAX_SPREAD_CLIPS = 100
+MAX_STRIDE = 100_000
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -71,7 +78,6 @@ class ClipFormat(_Record):
     resize_width: int = Field(default=171, ge=16, le=2048)
     mean: Rgb = (0.43216, 0.394666, 0.37645)
     std: Rgb = (0.22803, 0.22145, 0.216989)
-    frame_rate: float | None = Field(default=None, gt=0, le=1000)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -95,6 +101,27 @@ class ClipFormat(_Record):
         if not all(value > 0 for value in self.std):
             raise ValueError("std must be positive")
         return self
+
+
+class Sampling(_Record):
+    """Which clips of a video are classified, and what its label is by them.
+
+    `frame_rate`: frames a second before clips are cut; None: the video's own. `clips`: that many, spread evenly as
+    torchvision's `UniformClipSampler` does; None: one every `stride` frames. `stride`: frames, None: a clip's length,
+    or 1 where `clips` is a number. `tail`: what becomes of frames that fill no clip. `aggregate`: what decides the
+    label. `threshold`: a clip whose top probability is less is unsure, and in no segment.
+    """
+
+    frame_rate: float | None = Field(default=None, gt=0, le=1000)
+    clips: int | None = Field(default=None, ge=1, le=MAX_SPREAD_CLIPS)
+    stride: int | None = Field(default=None, ge=1, le=MAX_STRIDE)
+    tail: Tail = "drop"
+    aggregate: Aggregate = "vote"
+    threshold: float = Field(default=0.0, ge=0, le=1)
+
+    def stride_of(self, clip_frames: int) -> int:
+        """Frames from one clip's start to the next that is possible."""
+        return self.stride or (clip_frames if self.clips is None else 1)
 
 
 @dataclass(frozen=True)
@@ -158,9 +185,24 @@ class Manifest(_Record):
     architecture: str
     labels: tuple[str, ...] = Field(min_length=1)
     clip: ClipFormat
+    sampling: Sampling = Sampling()
     weights_sha256: Sha256
     onnx: dict[Precision, OnnxFile]
     engines: tuple[Engine, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _frame_rate_of_old(cls, content: Any) -> Any:
+        """Until version 0.1 the frame rate was part of the clip."""
+        if (
+            not isinstance(content, dict)
+            or not isinstance(clip := content.get("clip"), dict)
+            or "frame_rate" not in clip
+        ):
+            return content
+        clip = dict(clip)
+        rate = clip.pop("frame_rate")
+        return content | {"clip": clip, "sampling": {"frame_rate": rate} | content.get("sampling", {})}
 
     @model_validator(mode="after")
     def _complete(self) -> "Manifest":

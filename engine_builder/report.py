@@ -21,7 +21,7 @@ def manifest_lines(manifest: Manifest) -> Iterator[str]:
         "clip": f"{clip.frames} frames",
         "picture": f"{clip.resize_width} x {clip.resize_height}, of it the middle {clip.width} x {clip.height}",
         "normalisation": f"mean {clip.mean}, std {clip.std}",
-        "frame rate": f"{clip.frame_rate:g}" if clip.frame_rate else "the video's own",
+        "sampling": sampling_text(manifest),
         "weights": manifest.weights_sha256,
     }
     rows |= {f"ONNX {precision}": f"{entry.file} {entry.sha256}" for precision, entry in manifest.onnx.items()}
@@ -34,6 +34,15 @@ def manifest_lines(manifest: Manifest) -> Iterator[str]:
     for engine in manifest.engines:
         for field, value in engine.model_dump().items():
             yield f"{engine.file} {field}: {value}"
+
+
+def sampling_text(manifest: Manifest) -> str:
+    """In words: which clips, and what decides the label."""
+    sampling = manifest.sampling
+    rate = f"{sampling.frame_rate:g} frames/s" if sampling.frame_rate else "the video's own frame rate"
+    stride = sampling.stride_of(manifest.clip.frames)
+    clips = f"a clip every {stride} frames" if sampling.clips is None else f"{sampling.clips} clips spread evenly"
+    return f"{rate}, {clips}, tail: {sampling.tail}, label by {sampling.aggregate}, threshold {sampling.threshold:g}"
 
 
 def verification_table(results: list[Result]) -> Table:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..api.schemas import ClassifyAnswer
-from ..classification.results import Query
+from ..classification.query import Query
 from ..errors import StartupError
 
 # Passing trouble is waited out, this often.

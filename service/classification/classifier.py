@@ -19,7 +19,8 @@ from ..inference.selection import choose
 from ..settings import Settings
 from .bundled_model import bundled_model
 from .pipeline import OnClip, Pipeline
-from .results import Classification, Query
+from .query import Query
+from .results import Classification
 from .scheduling import open_slots
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine_builder.manifest import ClipFormat, Manifest
+from engine_builder.manifest import ClipFormat, Manifest, Sampling
 
 from ..decoding.clip_stream import ClipStream
 from ..decoding.decoder import Decoder
@@ -18,7 +18,8 @@ from ..inference.batcher import Batcher
 from ..inference.clip_queue import Outcome
 from ..settings import Settings
 from . import scheduling
-from .results import Classification, ClipResult, Query
+from .query import Query
+from .results import Classification, ClipResult
 from .vote import Tally
 
 OnClip = Callable[[ClipResult], None]
@@ -58,7 +59,9 @@ class Pipeline:
     async def _classify(self, path: Path, query: Query, on_clip: OnClip | None) -> Classification:
         started = time.monotonic()
         run = _Run(asyncio.Semaphore(scheduling.window(self._active, self._batcher.workers)))
-        job = job_of(path, self._manifest.clip, self._settings, query, self._decode_threads())
+        sampling = query.over(self._manifest.sampling)
+        job = job_of(path, self._manifest.clip, self._settings, sampling, self._decode_threads())
+        job = job.model_copy(update={"start": query.start, "end": query.end})
         async with self._decoder.open(job) as stream:
             feeding = asyncio.create_task(self._feed(stream, run))
             try:
@@ -73,8 +76,8 @@ class Pipeline:
                 await _stop(feeding, run)
         if stream.opened is None or stream.ended is None or not clips:
             raise VideoTooShortError("no whole clip was decoded")
-        finished = time.monotonic()
-        done = Classification(tally.verdict(), clips, stream.opened, stream.ended, started, run.decoded, finished)
+        finished, verdict = time.monotonic(), tally.verdict(sampling.aggregate)
+        done = Classification(verdict, sampling, clips, stream.opened, stream.ended, started, run.decoded, finished)
         self._network_bound = scheduling.is_network_bound(
             done.inference_seconds, self._batcher.workers, done.ended.busy_seconds
         )
@@ -106,8 +109,9 @@ class Pipeline:
             yield ClipResult(span, outcome)
 
 
-def job_of(path: Path, clip: ClipFormat, settings: Settings, query: Query | None = None, threads: int = 1) -> Job:
-    """What a decode child is asked for."""
+def job_of(path: Path, clip: ClipFormat, settings: Settings, sampling: Sampling | None = None, threads: int = 1) -> Job:
+    """What a decode child is asked for; by default all whole clips of the video's own frames."""
+    sampling = sampling or Sampling()
     return Job(
         path=str(path),
         frames=clip.frames,
@@ -117,7 +121,10 @@ def job_of(path: Path, clip: ClipFormat, settings: Settings, query: Query | None
         resize_width=clip.resize_width,
         top=clip.top,
         left=clip.left,
-        frame_rate=(query and query.frame_rate) or clip.frame_rate,
+        frame_rate=sampling.frame_rate,
+        stride=sampling.stride_of(clip.frames),
+        clips=sampling.clips,
+        pad=sampling.tail == "pad",
         max_frames=settings.max_frames,
         max_frame_pixels=settings.max_frame_pixels,
         memory_bytes=settings.decode_memory_bytes,

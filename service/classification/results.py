@@ -2,18 +2,11 @@
 
 from dataclasses import dataclass
 
-from engine_builder.manifest import Probabilities
+from engine_builder.manifest import Probabilities, Sampling
 
 from ..decoding.messages import ClipSpan, Ended, Opened
 from ..inference.clip_queue import Outcome
 from .vote import Verdict
-
-
-@dataclass(frozen=True)
-class Query:
-    """What may be asked of a classification, in place of the model's own."""
-
-    frame_rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -31,9 +24,11 @@ class ClipResult:
 
 @dataclass(frozen=True)
 class Classification:
-    """Everything known of a video once it is through. Times are seconds of `time.monotonic`."""
+    """Everything known of a video once it is through; `sampling` is what was used. Times are seconds of
+    `time.monotonic`."""
 
     verdict: Verdict
+    sampling: Sampling
     clips: list[ClipResult]
     opened: Opened
     ended: Ended

@@ -1,20 +1,25 @@
 """Clip probabilities to a verdict. Pure functions over NumPy arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from engine_builder.manifest import Probabilities
+from engine_builder.manifest import Aggregate, Probabilities
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The video's label. `confidence` is the mean over all clips of that label's probability."""
+    """The video's label. `confidence` is the mean over all clips of that label's probability.
+
+    `means`: that of every label, float64 [classes].
+    """
 
     label_index: int
     votes: int
     confidence: float
+    means: npt.NDArray[np.float64] = field(repr=False)
 
 
 @dataclass
@@ -36,18 +41,22 @@ class Tally:
         self.sums += probabilities
         self.clips += 1
 
-    def verdict(self) -> Verdict:
-        """Most votes; a tie goes to the higher mean probability, then to the lower index.
+    def verdict(self, aggregate: Aggregate = "vote") -> Verdict:
+        """By vote: most votes; a tie goes to the higher mean probability, then to the lower index. By mean: the highest
+        mean probability.
 
         Raises ValueError when no clip was counted.
         """
         if not self.clips:
             raise ValueError("no clip was counted")
-        tied = np.flatnonzero(self.votes == self.votes.max())
+        tied = np.arange(len(self.votes))
+        if aggregate == "vote":
+            tied = np.flatnonzero(self.votes == self.votes.max())
         winner = int(tied[self.sums[tied].argmax()])
-        return Verdict(winner, int(self.votes[winner]), float(self.sums[winner] / self.clips))
+        means = self.sums / self.clips
+        return Verdict(winner, int(self.votes[winner]), float(means[winner]), means)
 
 
-def top_indices(probabilities: Probabilities, count: int) -> list[int]:
+def top_indices(probabilities: npt.NDArray[np.floating[Any]], count: int) -> list[int]:
     """The `count` most probable classes, best first; equals in the order of their index."""
     return [int(index) for index in np.argsort(-probabilities, kind="stable")[:count]]

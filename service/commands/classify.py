@@ -18,7 +18,7 @@ from ..batch.many import Here, classify_all
 from ..batch.outcome import FileClassifier, Options, Outcome, Refusal
 from ..batch.remote import remote
 from ..batch.results_file import files_in, open_results
-from ..classification.results import Query
+from ..classification.query import Query
 from ..errors import StartupError
 from ..settings import available_cpus
 from .environment import load_settings

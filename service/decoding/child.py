@@ -2,7 +2,6 @@
 
 import socket
 import time
-from collections.abc import Iterator
 from typing import BinaryIO
 
 import cv2
@@ -10,9 +9,9 @@ import cv2
 from engine_builder.manifest import Frames
 
 from .errors import DecodeError
-from .frames import Frame
 from .messages import LENGTHS, Ended, ErrorKind, Failed, Job, Message, Progress
-from .sampling import check_rate, cut, resample
+from .run import Run
+from .sampling import check_rate
 from .video import Video
 
 PROGRESS_SECONDS = 1.0
@@ -78,35 +77,24 @@ def _decode(job: Job, file: BinaryIO, parent: Parent) -> None:
     if job.frame_rate is not None:
         check_rate(job.frame_rate, video.opened.frame_rate)
     parent.send(video.opened)
-    clips = 0
-    for span, frames in cut(_frames(job, video, parent), job.frames, job.max_frames):
+    run = Run(job, file, video, parent.report)
+    for span, frames in run.clips():
         parent.send(span, frames)
-        clips += 1
         parent.wait_until_asked()
-    if not clips:
-        raise DecodeError("too-short", _too_short(job, video))
+    if not run.cutter.clips:
+        raise DecodeError("too-short", _too_short(job, run))
     parent.send(
         Ended(
-            frames=video.frames_decoded,
-            clips=clips,
-            partial=video.partial,
-            duration_seconds=video.seconds,
+            frames=run.video.frames_decoded,
+            clips=run.cutter.clips,
+            repeated=run.cutter.repeated,
+            partial=run.video.partial,
+            duration_seconds=run.video.seconds,
             busy_seconds=max(0.0, time.monotonic() - started - parent.waited),
         )
     )
 
 
-def _frames(job: Job, video: Video, parent: Parent) -> Iterator[Frame]:
-    frames = _reported(video, parent)
-    return frames if job.frame_rate is None else resample(frames, job.frame_rate)
-
-
-def _reported(video: Video, parent: Parent) -> Iterator[Frame]:
-    for frame in video.frames():
-        parent.report(video.frames_decoded)
-        yield frame
-
-
-def _too_short(job: Job, video: Video) -> str:
+def _too_short(job: Job, run: Run) -> str:
     at_rate = f" at {job.frame_rate:g} frames/s" if job.frame_rate else ""
-    return f"{video.frames_decoded} frames decoded; a clip takes {job.frames}{at_rate}"
+    return f"{run.video.frames_decoded} frames decoded; a clip takes {job.frames}{at_rate}"

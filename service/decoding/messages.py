@@ -60,11 +60,15 @@ class ClipSpan(_Message):
 
 
 class Ended(_Message):
-    """The video is over. `busy_seconds` went into decoding, waiting for the parent not counted."""
+    """The video is over. `busy_seconds` went into decoding, waiting for the parent not counted.
+
+    `repeated`: how often a clip's frame is the one before it again.
+    """
 
     kind: Literal["ended"] = "ended"
     frames: Count
     clips: Count
+    repeated: Count = 0
     partial: bool
     duration_seconds: Seconds
     busy_seconds: Seconds
@@ -84,7 +88,11 @@ MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discrimina
 
 
 class Job(_Message):
-    """What a child is asked to do: decode `path` and cut it into clips of this format."""
+    """What a child is asked to do: decode `path` and cut it into clips of this format.
+
+    `clips`: that many, evenly spread; None: one every `stride` frames. `pad`: the last frame is repeated until the last
+    clip is whole. `start`, `end`: seconds.
+    """
 
     path: str
     frames: int
@@ -95,6 +103,11 @@ class Job(_Message):
     top: int
     left: int
     frame_rate: float | None
+    stride: int
+    clips: int | None = None
+    pad: bool = False
+    start: float = 0.0
+    end: float | None = None
     max_frames: int
     max_frame_pixels: int
     memory_bytes: int

@@ -109,10 +109,10 @@ def _codec_of(stream: VideoStream) -> str:
 
 
 def _rank(stream: VideoStream) -> tuple[int, bool, int]:
-    return (_frames(stream), bool(stream.disposition & Disposition.default), stream.width * stream.height)
+    return (frames_claimed(stream), bool(stream.disposition & Disposition.default), stream.width * stream.height)
 
 
-def _frames(stream: VideoStream) -> int:
+def frames_claimed(stream: VideoStream) -> int:
     """About how many frames the container says the stream has; 0 if it does not."""
     if stream.frames:
         return stream.frames

@@ -20,7 +20,7 @@ from .frames import Frame
 from .messages import Job, Opened
 from .pixels.crop import Cropper
 from .pixels.grid import CropFormat
-from .source import Source
+from .source import Source, frames_claimed
 
 # FFmpeg's own assumption for streams that do not say.
 USUAL_FRAME_RATE = 25.0
@@ -96,6 +96,11 @@ class Video:
                 "frames-too-large",
                 f"frames of {width} x {height} pixels; at most {self._job.max_frame_pixels} pixels are accepted",
             )
+
+    @property
+    def frames_claimed(self) -> int:
+        """About how many frames the container says there are; 0 if it does not."""
+        return frames_claimed(self._source.stream)
 
     def frames(self) -> Iterator[Frame]:
         """Every frame, each given when the next is decoded, which tells when it ends. Raises DecodeError."""

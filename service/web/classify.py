@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
-from ..classification.results import Classification, ClipResult, Query
+from ..classification.query import Query
+from ..classification.results import Classification, ClipResult
 from ..errors import DeadlineError, NotReadyError
 from .lifecycle import Lifecycle
 from .request_log import record_of

@@ -20,8 +20,8 @@ from ..api.schemas import (
     ResultEvent,
 )
 from ..classification.pipeline import OnClip
+from ..classification.query import Query as ClassifyQuery
 from ..classification.results import ClipResult
-from ..classification.results import Query as ClassifyQuery
 from ..errors import NotReadyError, ParameterError, UnauthorizedError
 from ..telemetry.metrics import CONTENT_TYPE
 from .classify import classify_upload

@@ -19,6 +19,7 @@ def job_of(path: Path, **changes: object) -> Job:
         top=8,
         left=30,
         frame_rate=None,
+        stride=32,
         max_frames=10_000,
         max_frame_pixels=4096 * 2176,
         memory_bytes=768 << 20,

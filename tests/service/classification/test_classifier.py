@@ -8,7 +8,8 @@ import pytest
 
 from engine_builder.manifest import Manifest
 from service.classification.classifier import Classifier
-from service.classification.results import ClipResult, Query
+from service.classification.query import Query
+from service.classification.results import ClipResult
 from service.errors import StartupError
 from service.inference.backends.protocol import Backend
 from service.inference.selection import choose

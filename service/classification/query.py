@@ -1,0 +1,34 @@
+"""What may be asked of a classification, in place of the model's own sampling."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from engine_builder.manifest import Aggregate, Sampling, Tail
+
+
+@dataclass(frozen=True)
+class Query:
+    """None: as the model has it. `clips` "all": one every `stride` frames. `start`, `end`: seconds of the video."""
+
+    frame_rate: float | None = None
+    clips: int | Literal["all"] | None = None
+    stride: int | None = None
+    tail: Tail | None = None
+    aggregate: Aggregate | None = None
+    threshold: float | None = None
+    start: float = 0.0
+    end: float | None = None
+
+    def over(self, sampling: Sampling) -> Sampling:
+        """The model's sampling with what is asked in its place."""
+        asked = {
+            "frame_rate": self.frame_rate,
+            "stride": self.stride,
+            "tail": self.tail,
+            "aggregate": self.aggregate,
+            "threshold": self.threshold,
+        }
+        changes: dict[str, object] = {name: value for name, value in asked.items() if value is not None}
+        if self.clips is not None:
+            changes["clips"] = None if self.clips == "all" else self.clips
+        return sampling.model_copy(update=changes)
