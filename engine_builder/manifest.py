@@ -194,15 +194,12 @@ class Manifest(_Record):
     @classmethod
     def _frame_rate_of_old(cls, content: Any) -> Any:
         """Until version 0.1 the frame rate was part of the clip."""
-        if (
-            not isinstance(content, dict)
-            or not isinstance(clip := content.get("clip"), dict)
-            or "frame_rate" not in clip
-        ):
+        clip = content.get("clip") if isinstance(content, dict) else None
+        if not isinstance(clip, dict) or "frame_rate" not in clip:
             return content
-        clip = dict(clip)
-        rate = clip.pop("frame_rate")
-        return content | {"clip": clip, "sampling": {"frame_rate": rate} | content.get("sampling", {})}
+        others = {name: value for name, value in clip.items() if name != "frame_rate"}
+        sampling = {"frame_rate": clip["frame_rate"]} | content.get("sampling", {})
+        return content | {"clip": others, "sampling": sampling}
 
     @model_validator(mode="after")
     def _complete(self) -> "Manifest":

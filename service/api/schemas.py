@@ -1,8 +1,10 @@
 """What the service answers, as JSON."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
+
+from engine_builder.manifest import Aggregate, Tail
 
 # The multipart form's field that holds the video.
 FILE_FIELD = "file"
@@ -10,12 +12,18 @@ FILE_FIELD = "file"
 DEFAULT_TOP_K = 5
 
 
+# What is behind the sixth digit is noise of the network's arithmetic.
+Number = Annotated[float, AfterValidator(lambda value: round(value, 6))]
+
+Warned = Literal["low confidence", "partial", "frames repeated"]
+
+
 class Top(BaseModel):
-    """A label and its probability for one clip."""
+    """A label and its probability, of a clip or on average of all clips."""
 
     label: str
     label_index: int
-    probability: float
+    probability: Number
 
 
 class ClipLabels(BaseModel):
@@ -24,18 +32,18 @@ class ClipLabels(BaseModel):
     index: int
     start_frame: int
     end_frame: int
-    start_seconds: float
-    end_seconds: float
+    start_seconds: Number
+    end_seconds: Number
     label: str
     label_index: int
-    probability: float
+    probability: Number
     top: list[Top] = Field(description="the `top_k` most probable labels, best first")
 
 
 class ClipAnswer(ClipLabels):
     """One clip of a classified video."""
 
-    video_label_probability: float = Field(description="this clip's probability of the video's label")
+    video_label_probability: Number = Field(description="this clip's probability of the video's label")
 
 
 class VideoAnswer(BaseModel):
@@ -47,8 +55,8 @@ class VideoAnswer(BaseModel):
     codec: str
     width: int
     height: int
-    frame_rate: float
-    duration_seconds: float
+    frame_rate: Number
+    duration_seconds: Number
 
 
 class ModelAnswer(BaseModel):
@@ -66,21 +74,54 @@ class TimingAnswer(BaseModel):
     """Milliseconds. Steps overlap: decoding, waiting and inference of different clips go on at once, so they do not
     add up to the total."""
 
-    upload_ms: float
-    decode_ms: float = Field(description="the decoder's busy time")
+    upload_ms: Number
+    decode_ms: Number = Field(description="the decoder's busy time")
     queue_ms: float = Field(description="time clips waited for the network, summed")
-    inference_ms: float = Field(description="the clips' shares of their batches' time, summed")
-    total_ms: float
+    inference_ms: Number = Field(description="the clips' shares of their batches' time, summed")
+    total_ms: Number
+
+
+class SegmentAnswer(BaseModel):
+    """A run of neighbouring clips with one label. Segments are in order and never overlap."""
+
+    label: str
+    label_index: int
+    start_seconds: Number
+    end_seconds: Number
+    start_frame: int
+    end_frame: int = Field(description="one past the last")
+    clips: int
+    confidence: Number = Field(description="mean over its clips of the label's probability")
+
+
+class SamplingAnswer(BaseModel):
+    """Which clips were taken, and what decided the label."""
+
+    frame_rate: Number | None = Field(description="frames a second; null: the video's own")
+    clips: int | Literal["all"] = Field(description="how many were spread over the video")
+    clip_frames: int
+    stride: int = Field(description="frames from one clip's start to the next that is possible")
+    tail: Tail
+    aggregate: Aggregate
+    threshold: Number = Field(description="clips whose top probability is less are in no segment")
+    start: Number
+    end: Number | None
 
 
 class ClassifyAnswer(BaseModel):
-    """The verdict and every clip."""
+    """The verdict, the video in segments, and every clip."""
 
     label: str
     label_index: int
     votes: int = Field(description="clips whose top-1 is the label")
-    confidence: float = Field(description="mean over all clips of the label's probability")
+    confidence: Number = Field(description="mean over all clips of the label's probability")
+    warnings: list[Warned] = Field(
+        description="low confidence: no label has half of the votes, a mean probability of 0.5, and a segment"
+    )
+    top: list[Top] = Field(description="the `top_k` labels of the highest mean probability, best first")
+    segments: list[SegmentAnswer]
     clips: list[ClipAnswer]
+    sampling: SamplingAnswer
     video: VideoAnswer
     model: ModelAnswer
     timing: TimingAnswer

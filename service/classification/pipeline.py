@@ -77,7 +77,8 @@ class Pipeline:
         if stream.opened is None or stream.ended is None or not clips:
             raise VideoTooShortError("no whole clip was decoded")
         finished, verdict = time.monotonic(), tally.verdict(sampling.aggregate)
-        done = Classification(verdict, sampling, clips, stream.opened, stream.ended, started, run.decoded, finished)
+        times = (started, run.decoded, finished, query.start, query.end)
+        done = Classification(verdict, sampling, clips, stream.opened, stream.ended, *times)
         self._network_bound = scheduling.is_network_bound(
             done.inference_seconds, self._batcher.workers, done.ended.busy_seconds
         )

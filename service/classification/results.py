@@ -24,8 +24,8 @@ class ClipResult:
 
 @dataclass(frozen=True)
 class Classification:
-    """Everything known of a video once it is through; `sampling` is what was used. Times are seconds of
-    `time.monotonic`."""
+    """Everything known of a video once it is through; `sampling` is what was used, from `start` to `end` seconds of the
+    video. The other times are seconds of `time.monotonic`."""
 
     verdict: Verdict
     sampling: Sampling
@@ -35,6 +35,8 @@ class Classification:
     started: float
     decoded: float
     finished: float
+    start: float = 0.0
+    end: float | None = None
 
     @property
     def queue_seconds(self) -> float:
