@@ -63,17 +63,16 @@ def measure(peers: Mapping[str, Peer], served: Served, work: Work, rounds: int) 
 
 def rows(peers: Mapping[str, Peer], trials: Mapping[str, Trial]) -> list[Row]:
     """A row for each server; one that could not be measured says why."""
-    measured = {name: trial for name, trial in trials.items() if trial.fault is None}
-    found = []
+    rates = {name: trial.clips_per_second for name, trial in trials.items() if trial.fault is None}
+    found: list[Row] = []
     for name, peer in peers.items():
-        row: dict[str, object] = {"server": peer.title}
-        if name in measured:
-            row |= {**measured[name].figures(), "lines": peer.lines}
-            if OURS in measured:
-                row["ours / it"] = round(measured[OURS].clips_per_second / measured[name].clips_per_second, 2)
-        else:
-            row["clips/s"] = trials[name].fault
-        found.append(row)
+        fault = trials[name].fault
+        if fault is not None:
+            found.append({"server": peer.title, "clips/s": fault})
+            continue
+        ratio = round(rates[OURS] / rates[name], 2) if OURS in rates else "-"
+        row = {"server": peer.title, "clips/s": round(rates[name], 2), "ours / it": ratio}
+        found.append({**row, **trials[name].figures(), "lines": peer.lines})
     columns = max(found, key=len)
     return [{column: row.get(column, "-") for column in columns} for row in found]
 

@@ -37,7 +37,7 @@ class HostileFile:
         except httpx.TransportError:
             return "connection lost"
         seconds = time.monotonic() - started
-        return "read a file" if self.steals and status == 200 else f"{status} in {seconds:.1f} s"
+        return "read a file" if self.steals and status == 200 else f"{status}, {seconds:.1f} s"
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from .source import code_lines
 
 SERVERS = Path(__file__).parents[1] / "servers"
 # BentoML asks for an older OpenTelemetry than `constraints.txt` has.
-BENTOML_PYTHON = Path(__file__).parents[2] / ".venv-bentoml" / "bin" / "python"
+BENTOML = Path(__file__).parents[2] / ".venv-bentoml"
 Backend = Literal["openvino", "onnxruntime"]
 Server = AbstractContextManager[tuple[psutil.Process, str]]
 
@@ -42,18 +42,22 @@ class Served:
 
 @dataclass(frozen=True)
 class Peer:
-    """A server. `files` are its code, `package` what must be importable for it, `backends` what it can run."""
+    """A server: its code, what it needs to run, and what it can run the network with.
+
+    `package` must be importable here; `environment` is a virtual environment of its own, made by `make`.
+    """
 
     title: str
     start: Callable[[Served], Server]
     files: Sequence[str] = ()
     package: str | None = None
+    environment: Path | None = None
     backends: Sequence[Backend] = ("openvino",)
 
     def missing(self) -> str | None:
         """Why it cannot run here, if so."""
-        if self.package == "bentoml":
-            return None if BENTOML_PYTHON.exists() else "not installed (make .venv-bentoml)"
+        if self.environment and not self.environment.exists():
+            return f"not installed (make {self.environment.name})"
         if self.package and importlib.util.find_spec(self.package) is None:
             return f"not installed ({self.package})"
         return None
@@ -85,7 +89,7 @@ def _environment(served: Served) -> dict[str, str]:
 
 def _bentoml(served: Served) -> Server:
     program = "benchmarks.servers.bentoml_openvino:Classifier"
-    command = [str(BENTOML_PYTHON), "-m", "bentoml", "serve", program, "--host", "127.0.0.1", "--port"]
+    command = [str(BENTOML / "bin" / "python"), "-m", "bentoml", "serve", program, "--host", "127.0.0.1", "--port"]
     return running(command, "/readyz", **_environment(served))
 
 
@@ -104,12 +108,12 @@ PEERS = {
         _module("fastapi_onnxruntime", "/docs"),
         ("fastapi_onnxruntime.py", "video.py"),
         "onnxruntime",
-        ("onnxruntime",),
+        backends=("onnxruntime",),
     ),
     "pytorch": Peer("FastAPI + PyTorch fp32", _pytorch, ("fastapi_pytorch.py",), "torch"),
     "litserve": Peer(
         "LitServe", _module("litserve_openvino", "/health"), ("litserve_openvino.py", *SHARED), "litserve"
     ),
-    "bentoml": Peer("BentoML", _bentoml, ("bentoml_openvino.py", *SHARED), "bentoml"),
+    "bentoml": Peer("BentoML", _bentoml, ("bentoml_openvino.py", *SHARED), environment=BENTOML),
     "ray": Peer("Ray Serve", _module("ray_serve_openvino", "/docs"), ("ray_serve_openvino.py", *SHARED), "ray"),
 }
