@@ -42,5 +42,12 @@ models/camera-motion/model.json: $(BUNDLED)/camera_motion.wts $(BUNDLED)/labels.
 	$(INSTALL) -e '.[$(TEST_EXTRAS)]'
 	touch $@
 
+# For `benchmarks.peers`: BentoML cannot be installed beside the OpenTelemetry of constraints.txt, and wants a newer certifi.
+.venv-bentoml: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $@
+	grep -Ev '^(certifi|opentelemetry-)' constraints.txt > $@/constraints.txt
+	$@/bin/pip install -q --disable-pip-version-check -c $@/constraints.txt -e '.[peer-bentoml]'
+	touch $@
+
 clean:
-	rm -rf .venv models
+	rm -rf .venv .venv-bentoml models

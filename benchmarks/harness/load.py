@@ -18,6 +18,7 @@ import httpx
 import psutil
 
 from .metrics import samples
+from .processes import stop
 from .timing import percentile
 
 START_SECONDS = 60
@@ -89,7 +90,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(command: Sequence[str], ready: str = "/health", **environment: str) -> Iterator[tuple[psutil.Process, str]]:
-    """A server in a process of its own, and its URL, once it answers `ready` with a status below 500.
+    """A server in a process of its own, and its URL, once it answers `ready` with 200.
 
     Its port is added to `command` as the last argument. Raises RuntimeError when it does not start.
     """
@@ -106,12 +107,12 @@ def running(command: Sequence[str], ready: str = "/health", **environment: str) 
                 time.sleep(0.1)
             yield psutil.Process(process.pid), url
         finally:
-            process.terminate()
+            stop(process)
 
 
 def _answers(url: str) -> bool:
     with suppress(httpx.TransportError):
-        return httpx.get(url).status_code < 500
+        return httpx.get(url).status_code == 200
     return False
 
 

@@ -19,11 +19,12 @@ from engine_builder.wts import write_wts
 from .weights import Architecture, weights
 
 
-def build(folder: Path, full_size: bool) -> tuple[Path, Path]:
+def build(folder: Path, full_size: bool, precisions: Sequence[Precision] = ("fp32",)) -> tuple[Path, Path]:
     """Weights file and model directory: the bundled model's, or those of r3d_18 at full size."""
     if full_size:
-        return build_full_size(folder)
-    build_model(WEIGHTS, folder / "model", BuildOptions("benchmark", labels=read_labels(LABELS)))
+        return build_full_size(folder, precisions=precisions)
+    options = BuildOptions("benchmark", labels=read_labels(LABELS), precisions=tuple(precisions))
+    build_model(WEIGHTS, folder / "model", options)
     return WEIGHTS, folder / "model"
 
 

@@ -37,7 +37,8 @@ def test_classify(server: LiveServer, video: Path, manifest: Manifest) -> None:
     response = server.post(video.read_bytes())
     assert response.status_code == 200
     body = response.json()
-    assert list(body) == ["label", "label_index", "votes", "confidence", "clips", "video", "model", "timing"]
+    decided = ["label", "label_index", "votes", "confidence", "warnings", "top", "segments"]
+    assert list(body) == [*decided, "clips", "sampling", "video", "model", "timing"]
     assert manifest.labels[body["label_index"]] == body["label"]
     assert [clip["index"] for clip in body["clips"]] == [0, 1]
     first, second = body["clips"]
