@@ -36,8 +36,24 @@ class UnauthorizedError(ServiceError):
     title = "Unauthorized"
 
 
+class HeadersTooLargeError(ServiceError):
+    """The request's headers are larger than any client needs them."""
+
+    status = HTTPStatus(431)
+    slug = "headers-too-large"
+    title = "Headers too large"
+
+
+class NotAcceptableError(ServiceError):
+    """The client accepts none of the forms that an answer can have."""
+
+    status = HTTPStatus.NOT_ACCEPTABLE
+    slug = "not-acceptable"
+    title = "Not acceptable"
+
+
 class UploadStalledError(ServiceError):
-    """The upload made no progress for too long."""
+    """The upload made no progress for too long, or too little of it."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
     slug = "upload-stalled"
