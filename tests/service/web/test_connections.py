@@ -55,7 +55,8 @@ def answer_of(connection: socket.socket) -> bytes:
     """One answer with a small JSON body."""
     found = b""
     while not found.rstrip().endswith(b"}"):
-        assert (more := connection.recv(65536)), found
+        more = connection.recv(65536)
+        assert more, found
         found += more
     return found
 

@@ -78,7 +78,5 @@ def test_a_request_that_accepts_no_answer_is_refused_before_its_body(stub_server
 
 
 def test_headers_that_come_at_once_and_are_too_large(stub_server: StubServer, video: Path) -> None:
-    answer = stub_server.client.post(
-        "/classify", files={"file": video.read_bytes()}, headers={"X-Long": "a" * 20_000}
-    )
+    answer = stub_server.client.post("/classify", files={"file": video.read_bytes()}, headers={"X-Long": "a" * 20_000})
     problem(answer, 431, "headers-too-large")
