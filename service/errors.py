@@ -128,6 +128,14 @@ class QueueFullError(ServiceError):
     title = "Queue full"
 
 
+class TooManyConnectionsError(ServiceError):
+    """More connections are open than `R3D_MAX_CONNECTIONS`."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    slug = "too-many-connections"
+    title = "Too many connections"
+
+
 class NotReadyError(ServiceError):
     """The model is still loading, the server is draining, or the backend failed."""
 

@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     ] = 1024
     upload_total_seconds: Annotated[float, Field(gt=0, description="longest upload")] = 1800.0
     max_connections: Annotated[
-        int, Field(ge=1, description="connections that may be open; any more are closed at once")
+        int, Field(ge=1, description="connections that may be open; any more are refused at once")
     ] = 1000
 
 

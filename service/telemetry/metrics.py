@@ -22,7 +22,7 @@ class Metrics:
         self.requests = Counter("r3d_requests", "Classify requests by outcome", ["outcome"], registry=registry)
         self.in_progress = Gauge("r3d_requests_in_progress", "Classify requests in progress", registry=registry)
         self.connections_refused = Counter(
-            "r3d_connections_refused", "Connections closed at once, as too many were open", registry=registry
+            "r3d_connections_refused", "Connections refused, as too many were open", registry=registry
         )
         self.upload_bytes = Counter("r3d_upload_bytes", "Bytes of received videos", registry=registry)
         self.videos = Counter("r3d_videos", "Videos classified", registry=registry)

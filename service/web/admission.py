@@ -15,9 +15,9 @@ from ..errors import QueueFullError
 
 REMEMBERED = 32
 MAX_RETRY_SECONDS = 600
-# An upload that takes longer than this is slow, and of the places this share is not for slow ones.
+# An upload that takes longer than this is slow, and one place in so many is not for slow ones.
 QUICK_SECONDS = 1.0
-KEPT_FOR_QUICK = 1 / 5
+KEPT_FOR_QUICK = 5
 
 
 class Admission:
@@ -27,7 +27,7 @@ class Admission:
         """`clock` gives seconds."""
         self.clock = clock
         self._limit = limit
-        self._slow_limit = limit - int(limit * KEPT_FOR_QUICK)
+        self._slow_limit = limit - limit // KEPT_FOR_QUICK
         self._active = self._places = self._slow = 0
         self._finished: deque[float] = deque(maxlen=REMEMBERED)
         self._idle = asyncio.Event()

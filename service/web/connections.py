@@ -15,8 +15,9 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ..api.problem import MEDIA_TYPE, problem
-from ..errors import HeadersTooLargeError
+from ..api.problem import MEDIA_TYPE, problem, problem_of
+from ..api.schemas import Problem
+from ..errors import HeadersTooLargeError, TooManyConnectionsError
 from .request_id import HEADER
 
 # From a connection's opening, or from the first byte after an answer, to the end of the request's head.
@@ -54,7 +55,7 @@ class Connection(H11Protocol):
     """
 
     def __init__(self, max_connections: int, on_refused: Callable[[], None], **uvicorns: Any) -> None:
-        """One more than `max_connections` of them is closed at once, after a call of `on_refused`."""
+        """One more than `max_connections` of them is told so and closed at once, after a call of `on_refused`."""
         super().__init__(**uvicorns)
         self._max_connections = max_connections
         self._on_refused = on_refused
@@ -66,6 +67,8 @@ class Connection(H11Protocol):
         self._taking = Deadline(self.loop, transport.abort)
         if len(self.connections) > self._max_connections:
             self._on_refused()
+            detail = f"{self._max_connections} connections are open, as many as are accepted"
+            self._refuse(problem_of(TooManyConnectionsError(detail), uuid.uuid4().hex), ("retry-after", "1"))
             transport.abort()
         else:
             self._asking.start(HEAD_SECONDS)
@@ -112,25 +115,29 @@ class Connection(H11Protocol):
             return
         error = sys.exception()
         hint = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 0
-        status = HTTPStatus(hint or HTTPStatus.BAD_REQUEST)
-        body, headers = _refusal(status, str(error or msg))
-        for event in (
-            h11.Response(status_code=status, headers=headers, reason=status.phrase.encode()),
-            h11.Data(data=body),
-            h11.EndOfMessage(),
-        ):
-            self.transport.write(self.conn.send(event))
+        self._refuse(_problem_of_parser(HTTPStatus(hint or HTTPStatus.BAD_REQUEST), str(error or msg)))
         self.transport.close()
         self._taking.start(TAKE_SECONDS)
 
+    def _refuse(self, body: Problem, *more: tuple[str, str]) -> None:
+        """Send a problem as the connection's last answer, whatever was asked."""
+        content = body.model_dump_json().encode()
+        headers = [
+            ("content-type", MEDIA_TYPE),
+            ("content-length", str(len(content))),
+            ("connection", "close"),
+            (HEADER, body.request_id),
+            *more,
+        ]
+        reason = HTTPStatus(body.status).phrase.encode()
+        response = h11.Response(status_code=body.status, headers=headers, reason=reason)
+        for event in (response, h11.Data(data=content), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event))
 
-def _refusal(status: HTTPStatus, reason: str) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-    """The body of a problem, and the headers it is sent with."""
+
+def _problem_of_parser(status: HTTPStatus, detail: str) -> Problem:
+    """What h11 finds wrong with a request. It has no id of its own, as it was not read."""
     if status == HeadersTooLargeError.status:
-        slug, title = HeadersTooLargeError.slug, HeadersTooLargeError.title
-    else:
-        slug, title = status.phrase.lower().replace(" ", "-"), status.phrase
-    request_id = uuid.uuid4().hex
-    body = problem(slug, title, status, reason, request_id).model_dump_json().encode()
-    named = {"content-type": MEDIA_TYPE, "content-length": len(body), HEADER: request_id, "connection": "close"}
-    return body, [(name.encode(), str(value).encode()) for name, value in named.items()]
+        return problem_of(HeadersTooLargeError(detail), uuid.uuid4().hex)
+    slug = status.phrase.lower().replace(" ", "-")
+    return problem(slug, status.phrase, status, detail, uuid.uuid4().hex)

@@ -12,6 +12,7 @@ from service.settings import Settings
 from service.web import connections
 from service.web.page import STATIC
 
+from ...support.client import problem
 from ...support.live_server import StubServer
 from ...support.waiting import eventually
 
@@ -158,14 +159,14 @@ def test_an_answer_that_is_not_taken_is_given_up(live: StubServer, limits: pytes
         eventually(lambda: open_connections(live) == before)
 
 
-def test_past_the_limit_a_connection_is_closed_at_once(live: StubServer, limits: pytest.MonkeyPatch) -> None:
+def test_past_the_limit_a_connection_is_refused_at_once(live: StubServer, limits: pytest.MonkeyPatch) -> None:
     assert live.client.get("/health").status_code == 200
     taken = open_connections(live)
     held = [connect(live) for _ in range(20 - taken)]
     eventually(lambda: open_connections(live) == 20)
     refused = live.metric("r3d_connections_refused_total") or 0
     with connect(live) as connection:
-        assert rest_of(connection) == b""
+        assert rest_of(connection).startswith(b"HTTP/1.1 503")
     assert live.metric("r3d_connections_refused_total") == refused + 1
     assert live.client.get("/health").status_code == 200, "the others are served"
     held.pop().close()
@@ -174,6 +175,14 @@ def test_past_the_limit_a_connection_is_closed_at_once(live: StubServer, limits:
         assert answer_of(connection).startswith(b"HTTP/1.1 200")
     for each in held:
         each.close()
+
+
+def test_a_client_that_is_refused_is_told_when_to_come_again(model_directory: Path, video: Path) -> None:
+    """Though it sends its request, which nobody reads, before it looks for an answer."""
+    with StubServer(Settings(model=model_directory, max_connections=1)) as live:
+        refused = httpx.post(live.url + "/classify", files={"file": video.read_bytes()})
+        problem(refused, 503, "too-many-connections")
+        assert refused.headers["retry-after"] == "1"
 
 
 @pytest.mark.parametrize(
@@ -194,9 +203,9 @@ def test_what_is_no_request_is_answered_with_a_problem(live: StubServer, sent: b
     headers = {line.split(b": ")[0].lower(): line.split(b": ")[1] for line in head.split(b"\r\n")[1:]}
     assert headers[b"content-type"] == b"application/problem+json"
     assert headers[b"connection"] == b"close"
-    problem = json.loads(body)
-    assert (problem["status"], problem["type"]) == (status, f"urn:r3d:problem:{slug}")
-    assert problem["request_id"].encode() == headers[b"x-request-id"]
+    told = json.loads(body)
+    assert (told["status"], told["type"]) == (status, f"urn:r3d:problem:{slug}")
+    assert told["request_id"].encode() == headers[b"x-request-id"]
 
 
 def test_a_broken_body_is_answered_with_a_problem(live: StubServer) -> None:
