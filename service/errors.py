@@ -36,8 +36,24 @@ class UnauthorizedError(ServiceError):
     title = "Unauthorized"
 
 
+class HeadersTooLargeError(ServiceError):
+    """The request's headers are larger than any client needs them."""
+
+    status = HTTPStatus(431)
+    slug = "headers-too-large"
+    title = "Headers too large"
+
+
+class NotAcceptableError(ServiceError):
+    """The client accepts none of the forms that an answer can have."""
+
+    status = HTTPStatus.NOT_ACCEPTABLE
+    slug = "not-acceptable"
+    title = "Not acceptable"
+
+
 class UploadStalledError(ServiceError):
-    """The upload made no progress for too long."""
+    """The upload made no progress for too long, or too little of it."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
     slug = "upload-stalled"
@@ -117,6 +133,14 @@ class QueueFullError(ServiceError):
     status = HTTPStatus.TOO_MANY_REQUESTS
     slug = "queue-full"
     title = "Queue full"
+
+
+class TooManyConnectionsError(ServiceError):
+    """More connections are open than `R3D_MAX_CONNECTIONS`."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    slug = "too-many-connections"
+    title = "Too many connections"
 
 
 class NotReadyError(ServiceError):

@@ -70,6 +70,13 @@ class Settings(BaseSettings):
     ] = None
     tracing: Annotated[bool, Field(description="send OpenTelemetry traces (`OTEL_...` say where to)")] = False
     upload_timeout_seconds: Annotated[float, Field(gt=0, description="longest pause within an upload")] = 60.0
+    upload_min_bytes_per_second: Annotated[
+        int, Field(ge=0, description="least rate of an upload over any 30 seconds; 0: none")
+    ] = 1024
+    upload_total_seconds: Annotated[float, Field(gt=0, description="longest upload")] = 1800.0
+    max_connections: Annotated[
+        int, Field(ge=1, description="connections that may be open; any more are refused at once")
+    ] = 1000
 
 
 class SettingsError(Exception):

@@ -8,6 +8,7 @@ import typer
 from ..errors import StartupError
 from ..telemetry import logs
 from ..web.app import create_app
+from ..web.descriptors import connections_that_fit
 from ..web.server import Server, server_config
 from .environment import load_settings
 
@@ -27,7 +28,8 @@ def serve(
     except StartupError as error:
         typer.echo(f"r3d-serve: {error}", err=True)
         raise typer.Exit(FAILED) from error
-    server = Server(server_config(app, host, port), app.state.lifecycle)
+    config = server_config(app, host, port, connections_that_fit(settings))
+    server = Server(config, app.state.lifecycle)
     server.run()
     if server.failure is not None:
         typer.echo(f"r3d-serve: {server.failure}", err=True)

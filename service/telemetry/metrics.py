@@ -20,7 +20,10 @@ class Metrics:
         registry = self._registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self.requests = Counter("r3d_requests", "Classify requests by outcome", ["outcome"], registry=registry)
-        self.in_progress = Gauge("r3d_requests_in_progress", "Requests that are admitted", registry=registry)
+        self.in_progress = Gauge("r3d_requests_in_progress", "Classify requests in progress", registry=registry)
+        self.connections_refused = Counter(
+            "r3d_connections_refused", "Connections refused, as too many were open", registry=registry
+        )
         self.upload_bytes = Counter("r3d_upload_bytes", "Bytes of received videos", registry=registry)
         self.videos = Counter("r3d_videos", "Videos classified", registry=registry)
         self.frames = Counter("r3d_frames_decoded", "Frames of classified clips", registry=registry)

@@ -13,8 +13,9 @@ from ..errors import StartupError
 from ..inference.backends.protocol import BackendFactory
 from ..settings import Settings
 from ..telemetry.request_record import CLIENT_LEFT
-from . import page, problems, routes
+from . import docs, page, problems, routes
 from .api_key import ApiKeyMiddleware
+from .head import HeadMiddleware
 from .lifecycle import Lifecycle
 from .request_id import RequestIdMiddleware
 from .request_log import RequestLogMiddleware, Tracing, record_of
@@ -58,13 +59,19 @@ def create_app(settings: Settings, backend: BackendFactory | None = None) -> Fas
         summary="Names the action in a video, clip by clip",
         version=__version__,
         lifespan=lifespan,
+        # FastAPI's own pages load their scripts from elsewhere.
+        docs_url=None,
         redoc_url=None,
+        # Starlette makes the address of a redirect from the client's `Host`.
+        redirect_slashes=False,
     )
     app.state.lifecycle = Lifecycle(settings, backend)
     app.state.tracing = None
     app.include_router(routes.router)
     app.add_api_route("/", page.page, include_in_schema=False)
-    app.mount("/static", page.Files())
+    app.add_api_route("/docs", docs.page, include_in_schema=False)
+    app.mount("/static", page.Files(page.STATIC))
+    app.mount("/swagger", page.Files(docs.SWAGGER))
     _add_middleware(app, settings)
     problems.install(app)
     app.add_exception_handler(ClientDisconnect, _client_left)
@@ -73,6 +80,7 @@ def create_app(settings: Settings, backend: BackendFactory | None = None) -> Fas
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """The last added is the outermost."""
+    app.add_middleware(HeadMiddleware)
     if settings.api_key is not None:
         app.add_middleware(ApiKeyMiddleware, settings.api_key.get_secret_value())
     app.add_middleware(RequestLogMiddleware, app.state.lifecycle.metrics, lambda: app.state.tracing)

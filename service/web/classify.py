@@ -41,8 +41,9 @@ async def classify_upload(
             on_clip(result)
 
     started = time.monotonic()
-    with lifecycle.admission.enter():
-        async with receive(request, lifecycle.spool, lifecycle.settings) as upload:
+    with lifecycle.admission.enter() as visit:
+        async with receive(request, lifecycle.spool, lifecycle.settings, visit.uploading) as upload:
+            visit.uploaded()
             record.uploaded(started, upload.size)
             uploaded = time.monotonic() - started
             done = await guarded(request, lifecycle, classifier.classify(upload.path, query, note))

@@ -1,4 +1,4 @@
-"""The web page: files of `static/`, and headers that allow it nothing but its own."""
+"""The web page: files of `static/`, and headers that allow a page nothing but what the service itself has."""
 
 from pathlib import Path
 
@@ -14,7 +14,8 @@ POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self'",
+        # Swagger UI has icons within its style sheet.
+        "img-src 'self' data:",
         "connect-src 'self'",
         "media-src blob:",
         "base-uri 'none'",
@@ -38,10 +39,10 @@ async def page(_: Request) -> Response:
 
 
 class Files(StaticFiles):
-    """`GET /static/...`."""
+    """The files of a folder, with the page's headers."""
 
-    def __init__(self) -> None:
-        super().__init__(directory=STATIC)
+    def __init__(self, folder: Path) -> None:
+        super().__init__(directory=folder)
 
     def file_response(self, *arguments: object, **named: object) -> Response:
         """See StaticFiles."""

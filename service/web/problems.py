@@ -15,7 +15,9 @@ from ..api.problem import MEDIA_TYPE, problem, problem_of
 from ..api.schemas import Problem
 from ..errors import (
     DeadlineError,
+    HeadersTooLargeError,
     InferenceError,
+    NotAcceptableError,
     NotReadyError,
     ParameterError,
     QueueFullError,
@@ -41,11 +43,13 @@ UNREADABLE = (HTTPStatus.REQUEST_TIMEOUT, 413)
 CLASSIFY_ERRORS = (
     UploadError,
     UnauthorizedError,
+    NotAcceptableError,
     UploadStalledError,
     UploadTooLargeError,
     UnsupportedMediaError,
     VideoError,
     QueueFullError,
+    HeadersTooLargeError,
     InferenceError,
     NotReadyError,
     DeadlineError,

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Security
 from fastapi.security import HTTPBearer
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
 from ..api.answers import classify_answer, clip_labels, model_answer
@@ -62,10 +62,18 @@ EVENTS = {"oneOf": [schema_of(event) for event in (ClipEvent, ResultEvent, Error
 LIVE: dict[int | str, dict[str, Any]] = {200: {"content": {NDJSON: {"schema": EVENTS}}}}
 METRICS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
-TopK = Annotated[int, Query(ge=1, description="labels listed per clip, at most as many as there are classes")]
-FrameRate = Annotated[
-    float | None, Query(gt=0, le=1000, description="resample to this many frames a second before cutting clips")
-]
+
+class ClassifyParameters(BaseModel):
+    """What may be asked of `POST /classify`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    top_k: int = Field(
+        default=DEFAULT_TOP_K, ge=1, description="labels listed per clip, at most as many as there are classes"
+    )
+    frame_rate: float | None = Field(
+        default=None, gt=0, le=1000, description="resample to this many frames a second before cutting clips"
+    )
 
 
 def lifecycle_of(request: Request) -> Lifecycle:
@@ -81,15 +89,15 @@ def lifecycle_of(request: Request) -> Lifecycle:
     responses=LIVE | documented(*CLASSIFY_ERRORS),
     dependencies=[Key],
 )
-async def classify(request: Request, top_k: TopK = DEFAULT_TOP_K, frame_rate: FrameRate = None) -> Any:
+async def classify(request: Request, parameters: Annotated[ClassifyParameters, Query()]) -> Any:
     """Classify a video: every clip's probabilities, and the label most clips vote for.
 
     With `Accept: application/x-ndjson`, a line for each clip as soon as it is known, then one for the result.
     """
     lifecycle = lifecycle_of(request)
     manifest, description = lifecycle.classifier.manifest, lifecycle.classifier.description
-    query = ClassifyQuery(frame_rate)
-    if top_k > len(manifest.labels) and "top_k" in request.query_params:
+    query, top_k = ClassifyQuery(parameters.frame_rate), parameters.top_k
+    if top_k > len(manifest.labels) and "top_k" in parameters.model_fields_set:
         raise ParameterError(f"top_k: the model has {len(manifest.labels)} classes")
 
     async def work(on_clip: OnClip | None = None) -> ClassifyAnswer:
@@ -102,7 +110,7 @@ async def classify(request: Request, top_k: TopK = DEFAULT_TOP_K, frame_rate: Fr
     def describe(result: ClipResult) -> ClipEvent:
         return ClipEvent(**dict(clip_labels(result, manifest.labels, top_k)))
 
-    if wants_live_answer(request.headers.get("Accept", "")):
+    if wants_live_answer(request.headers.getlist("Accept")):
         return LiveAnswer(request, live, describe)
     return await work()
 

@@ -1,26 +1,32 @@
 """uvicorn with a drain: after SIGTERM it goes on answering until the running requests are done."""
 
 import asyncio
+from functools import partial
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
+from .connections import IDLE_SECONDS, Connection
 from .lifecycle import Lifecycle
 from .uploads.receive import MAX_HEADER_BYTES
 
 
-def server_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
-    """Uvicorn's configuration for this service."""
+def server_config(app: FastAPI, host: str, port: int, max_connections: int) -> uvicorn.Config:
+    """Uvicorn's configuration for this service; more than `max_connections` at a time are refused."""
+    lifecycle: Lifecycle = app.state.lifecycle
+    connection = partial(Connection, max_connections, lifecycle.metrics.connections_refused.inc)
     return uvicorn.Config(
         app,
         host=host,
         port=port,
+        http=connection,  # type: ignore[arg-type]  # a class, says uvicorn, but only calls it
         log_config=None,
         ws="none",
         server_header=False,
         access_log=False,
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=5,
     )
 

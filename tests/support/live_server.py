@@ -34,7 +34,7 @@ class LiveServer(Client):
     def __init__(self, settings: Settings, backend: BackendFactory | None = None) -> None:
         app = create_app(settings, backend)
         self.lifecycle: Lifecycle = app.state.lifecycle
-        self.server = Server(server_config(app, "127.0.0.1", 0), self.lifecycle)
+        self.server = Server(server_config(app, "127.0.0.1", 0, settings.max_connections), self.lifecycle)
         self._thread = threading.Thread(target=self.server.run)
         self._before = set(psutil.Process().children())
         self._fork_servers: set[psutil.Process] = set()

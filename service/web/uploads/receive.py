@@ -2,7 +2,8 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +12,17 @@ from typing import BinaryIO
 from starlette.requests import Request
 
 from ...errors import (
+    HeadersTooLargeError,
     NotReadyError,
     ServiceError,
     StorageError,
-    UploadError,
     UploadStalledError,
     UploadTooLargeError,
     VideoError,
 )
 from ...settings import Settings
 from .multipart import FileForm
+from .patience import Patience
 from .spool import Spool
 
 # The client's name for the file is never used. Without an extension FFmpeg goes by content alone.
@@ -39,11 +41,13 @@ class Upload:
 
 
 @asynccontextmanager
-async def receive(request: Request, spool: Spool, settings: Settings) -> AsyncIterator[Upload]:
-    """The request's one file, on disk until the block is left.
+async def receive(
+    request: Request, spool: Spool, settings: Settings, on_piece: Callable[[], None]
+) -> AsyncIterator[Upload]:
+    """The request's one file, on disk until the block is left; `on_piece` is called with each piece of it.
 
-    Raises UploadError, UploadTooLargeError, UploadStalledError, VideoError for an empty file, and StorageError or
-    NotReadyError when the temporary directory is full or cannot be written.
+    Raises what `on_piece` does, HeadersTooLargeError, UploadError, UploadTooLargeError, UploadStalledError, VideoError
+    for an empty file, and StorageError or NotReadyError when the temporary directory is full or cannot be written.
     """
     _check_headers(request)
     async with AsyncExitStack() as stack:
@@ -51,19 +55,19 @@ async def receive(request: Request, spool: Spool, settings: Settings) -> AsyncIt
             directory = await stack.enter_async_context(spool.directory())
         except OSError as error:
             raise _storage_error(error) from error
-        yield await _receive_into(directory / FILE_NAME, request, settings)
+        yield await _receive_into(directory / FILE_NAME, request, settings, on_piece)
 
 
 def _check_headers(request: Request) -> None:
     """The parser itself refuses headers that come in pieces and grow too large, but accepts what arrives at once."""
     if sum(len(name) + len(value) for name, value in request.headers.raw) > MAX_HEADER_BYTES:
-        raise UploadError(f"more than {MAX_HEADER_BYTES} bytes of headers")
+        raise HeadersTooLargeError(f"at most {MAX_HEADER_BYTES} bytes of headers are accepted")
 
 
-async def _receive_into(path: Path, request: Request, settings: Settings) -> Upload:
+async def _receive_into(path: Path, request: Request, settings: Settings, on_piece: Callable[[], None]) -> Upload:
     try:
         with path.open("wb") as stream:
-            size = await _copy(request, stream, settings)
+            size = await _copy(request, stream, settings, on_piece)
     except OSError as error:
         raise _storage_error(error) from error
     if not size:
@@ -71,12 +75,13 @@ async def _receive_into(path: Path, request: Request, settings: Settings) -> Upl
     return Upload(path, size)
 
 
-async def _copy(request: Request, stream: BinaryIO, settings: Settings) -> int:
+async def _copy(request: Request, stream: BinaryIO, settings: Settings, on_piece: Callable[[], None]) -> int:
     """Copy the file part's content to `stream`; returns its size."""
     waiting = bytearray()
     form = FileForm(request.headers.get("content-type"), waiting.extend)
     received = size = 0
-    async for chunk in _chunks(request, settings.upload_timeout_seconds):
+    async for chunk in _chunks(request, Patience(settings)):
+        on_piece()
         received += len(chunk)
         if received > settings.max_upload_bytes:
             raise UploadTooLargeError(f"at most {settings.max_upload_bytes} bytes are accepted")
@@ -87,18 +92,21 @@ async def _copy(request: Request, stream: BinaryIO, settings: Settings) -> int:
     return size + await _flush(stream, waiting)
 
 
-async def _chunks(request: Request, patience: float) -> AsyncIterator[bytes]:
-    """The body's chunks. Raises UploadStalledError when the next takes longer than `patience` seconds."""
+async def _chunks(request: Request, patience: Patience) -> AsyncIterator[bytes]:
+    """The body's chunks. Raises UploadStalledError when they come too slowly."""
     chunks = aiter(request.stream())
     while True:
+        seconds, complaint = patience.left()
+        started = time.monotonic()
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(seconds):
                 chunk = await anext(chunks)
         except StopAsyncIteration:
             request.state.body_read = True
             return
         except TimeoutError:
-            raise UploadStalledError(f"nothing arrived for {patience:g} s") from None
+            raise UploadStalledError(complaint) from None
+        patience.arrived(len(chunk), time.monotonic() - started)
         yield chunk
 
 

@@ -69,6 +69,6 @@ def test_the_server_does_not_start_where_it_is_required_and_missing(
 ) -> None:
     monkeypatch.setattr("service.decoding.fork_client.SERVER_MODULE", WITHOUT_LANDLOCK)
     app = create_app(Settings(model=model_directory, sandbox="required"), factory_of(BrightnessBackend()))
-    server = Server(server_config(app, "127.0.0.1", 0), app.state.lifecycle)
+    server = Server(server_config(app, "127.0.0.1", 0, 10), app.state.lifecycle)
     server.run()  # returns, as it stops by itself
     assert server.failure == "R3D_SANDBOX=required, but this system has no landlock"

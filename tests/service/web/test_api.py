@@ -14,7 +14,7 @@ from ...support.client import problem
 from ...support.live_server import LiveServer, uploads
 from ...support.videos import write_video
 
-CLASSIFY_STATUSES = "200 400 401 408 413 415 422 429 500 503 504 507"
+CLASSIFY_STATUSES = "200 400 401 406 408 413 415 422 429 431 500 503 504 507"
 
 
 def test_health(server: LiveServer, manifest: Manifest, model_directory: Path) -> None:

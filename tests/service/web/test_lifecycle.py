@@ -28,7 +28,7 @@ def no_driver() -> Backend:
 @pytest.mark.parametrize(("factory", "reason"), [(unforeseen, "nobody thought of this"), (no_driver, "libcuda.so.1")])
 def test_a_backend_that_raises_anything_ends_the_start(model_directory: Path, factory: object, reason: str) -> None:
     app = create_app(Settings(model=model_directory), factory)  # type: ignore[arg-type]
-    server = Server(server_config(app, "127.0.0.1", 0), app.state.lifecycle)
+    server = Server(server_config(app, "127.0.0.1", 0, 10), app.state.lifecycle)
     server.run()  # returns, as it stops by itself
     assert server.failure is not None
     assert reason in server.failure
@@ -74,7 +74,7 @@ def test_the_decode_server_that_does_not_start_is_a_reason(
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     app = create_app(Settings(model=model_directory), factory_of(BrightnessBackend()))
-    server = Server(server_config(app, "127.0.0.1", 0), app.state.lifecycle)
+    server = Server(server_config(app, "127.0.0.1", 0, 10), app.state.lifecycle)
     server.run()
     assert server.failure is not None
     assert server.failure.startswith("the decode server cannot be started")

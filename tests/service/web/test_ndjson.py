@@ -7,27 +7,12 @@ import pytest
 
 from service.api.schemas import ClassifyAnswer, ClipEvent, ResultEvent
 from service.settings import Settings
-from service.web.ndjson import wants_live_answer
 
 from ...support.client import NDJSON, problem
 from ...support.live_server import LiveServer, StubServer
 from ...support.stubs import too_bright
 from ...support.videos import shades, write_video
 from ...support.waiting import eventually
-
-
-@pytest.mark.parametrize(
-    ("accept", "wanted"),
-    [
-        ("application/x-ndjson", True),
-        ("application/json, Application/X-NDJSON; q=0.9", True),
-        ("*/*", False),
-        ("", False),
-        ("application/x-ndjsonx", False),
-    ],
-)
-def test_the_accept_header_decides(accept: str, wanted: bool) -> None:
-    assert wants_live_answer(accept) is wanted
 
 
 def test_clips_then_the_same_result_as_without(server: LiveServer, video: Path) -> None:

@@ -1,13 +1,17 @@
 """Uploads that misbehave, byte by byte, through a real server."""
 
+import select
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from service.settings import Settings
+from service.web import admission
+from service.web.uploads import patience
 
 from ...support.live_server import StubServer, uploads
 from ...support.waiting import eventually
@@ -161,7 +165,7 @@ def test_large_headers_are_refused(live: StubServer, extra: str) -> None:
             answer = connection.recv(65536)
         except ConnectionResetError:
             answer = b""
-    assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 431")
     assert live.client.get("/health").status_code == 200
 
 
@@ -171,3 +175,48 @@ def test_a_request_id_is_taken_given_and_answered(live: StubServer) -> None:
     for indecent in ("a b", "x" * 65, "<script>", ""):
         answer = live.client.get("/health", headers={"X-Request-ID": indecent})
         assert len(answer.headers["x-request-id"]) == 32
+
+
+def test_an_upload_that_drips_is_closed(live: StubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in time, but they are too few."""
+    monkeypatch.setattr(patience, "WINDOW", 0.5)
+    with start(live, "Content-Length: 1000\r\n") as connection:
+        assert b"fewer than 1024 bytes a second" in drip_until_answered(connection, b"x")
+
+
+def test_an_upload_that_takes_too_long_is_closed(model_directory: Path) -> None:
+    with (
+        StubServer(Settings(model=model_directory, upload_total_seconds=0.5)) as live,
+        start(live, f"Content-Length: {LIMIT}\r\n") as connection,
+    ):
+        assert b"not complete after 0.5 s" in drip_until_answered(connection, bytes(2000))
+        assert uploads() == []
+
+
+def test_slow_uploads_leave_places_for_quick_ones(
+    model_directory: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "QUICK_SECONDS", 0.2)
+    with StubServer(Settings(model=model_directory, queue_clips=20)) as live, ExitStack() as stack:
+        # So long that the refused one is answered without reading on.
+        slow = [stack.enter_context(start(live, f"Content-Length: {10**9}\r\n")) for _ in range(5)]
+        eventually(lambda: live.lifecycle.admission.active == 5)
+        time.sleep(0.2)
+        for connection in slow:
+            connection.sendall(b"x")
+        [refused] = eventually(lambda: select.select(slow, [], [], 0)[0])
+        assert answer_of(refused).startswith(b"HTTP/1.1 429")
+        assert live.post(video.read_bytes()).status_code == 200
+        slow.remove(refused)
+        assert select.select(slow, [], [], 0)[0] == [], "the others go on"
+
+
+def drip_until_answered(connection: socket.socket, piece: bytes) -> bytes:
+    """Send a piece every 50 ms until there is an answer."""
+    for _ in range(200):
+        connection.sendall(piece)
+        if select.select([connection], [], [], 0.05)[0]:
+            answer = answer_of(connection)
+            assert answer.startswith(b"HTTP/1.1 408")
+            return answer
+    raise AssertionError("it was read on and on")
