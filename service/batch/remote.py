@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
@@ -46,9 +47,9 @@ class CountedFile:
 async def remote(url: str, key: str | None, options: Options) -> AsyncIterator[FileClassifier]:
     """A service at `url`, with its API key if it has one."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    parameters: Parameters = {} if options.top_k is None else {"top_k": options.top_k}
-    if options.query.frame_rate is not None:
-        parameters["frame_rate"] = options.query.frame_rate
+    asked = {"top_k": options.top_k, **asdict(options.query)}
+    # What is not asked for is the service's own choice.
+    parameters: Parameters = {name: value for name, value in asked.items() if value is not None}
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=httpx.Timeout(30, read=None)) as client:
 
         async def classify(video: Path, on_progress: OnProgress) -> ClassifyAnswer:

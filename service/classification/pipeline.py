@@ -61,7 +61,7 @@ class Pipeline:
         run = _Run(asyncio.Semaphore(scheduling.window(self._active, self._batcher.workers)))
         sampling = query.over(self._manifest.sampling)
         job = job_of(path, self._manifest.clip, self._settings, sampling, self._decode_threads())
-        job = job.model_copy(update={"start": query.start, "end": query.end})
+        job = job.model_copy(update={"start": query.start or 0.0, "end": query.end})
         async with self._decoder.open(job) as stream:
             feeding = asyncio.create_task(self._feed(stream, run))
             try:
@@ -77,7 +77,7 @@ class Pipeline:
         if stream.opened is None or stream.ended is None or not clips:
             raise VideoTooShortError("no whole clip was decoded")
         finished, verdict = time.monotonic(), tally.verdict(sampling.aggregate)
-        times = (started, run.decoded, finished, query.start, query.end)
+        times = (started, run.decoded, finished, query.start or 0.0, query.end)
         done = Classification(verdict, sampling, clips, stream.opened, stream.ended, *times)
         self._network_bound = scheduling.is_network_bound(
             done.inference_seconds, self._batcher.workers, done.ended.busy_seconds

@@ -16,7 +16,7 @@ class Query:
     tail: Tail | None = None
     aggregate: Aggregate | None = None
     threshold: float | None = None
-    start: float = 0.0
+    start: float | None = None
     end: float | None = None
 
     def over(self, sampling: Sampling) -> Sampling:

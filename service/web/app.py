@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -17,6 +18,7 @@ from . import docs, page, problems, routes
 from .api_key import ApiKeyMiddleware
 from .head import HeadMiddleware
 from .lifecycle import Lifecycle
+from .ndjson import MEDIA_TYPE as NDJSON
 from .request_id import RequestIdMiddleware
 from .request_log import RequestLogMiddleware, Tracing, record_of
 
@@ -80,6 +82,7 @@ def create_app(settings: Settings, backend: BackendFactory | None = None) -> Fas
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """The last added is the outermost."""
+    app.add_middleware(GZipMiddleware, exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, NDJSON))
     app.add_middleware(HeadMiddleware)
     if settings.api_key is not None:
         app.add_middleware(ApiKeyMiddleware, settings.api_key.get_secret_value())

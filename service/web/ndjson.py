@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from pydantic import BaseModel
@@ -13,26 +13,16 @@ from starlette.types import Receive, Scope, Send
 from ..api.schemas import ErrorEvent
 from ..classification.pipeline import OnClip
 from ..classification.results import ClipResult
-from ..errors import NotAcceptableError, ServiceError
+from ..errors import ServiceError
 from ..telemetry.request_record import CLIENT_LEFT
-from .accept import preferred
 from .problems import noted_problem
 from .request_log import record_of
 
 logger = logging.getLogger(__name__)
 
-JSON = "application/json"
 MEDIA_TYPE = "application/x-ndjson"
 # A client that receives nothing of what is sent to it has left, whatever its connection says.
 SEND_SECONDS = 60.0
-
-
-def wants_live_answer(accept: Sequence[str]) -> bool:
-    """Whether the `Accept` headers ask for NDJSON. Raises NotAcceptableError when they exclude JSON as well."""
-    chosen = preferred(accept, (JSON, MEDIA_TYPE))
-    if chosen is None:
-        raise NotAcceptableError(f"answers are {JSON} or {MEDIA_TYPE}")
-    return chosen == MEDIA_TYPE
 
 
 class LiveAnswer(Response):

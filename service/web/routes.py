@@ -4,12 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Security
 from fastapi.security import HTTPBearer
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from ..api.answers import classify_answer, clip_labels, model_answer
+from ..api.formats import TEXTS
 from ..api.schemas import (
-    DEFAULT_TOP_K,
     FILE_FIELD,
     AliveAnswer,
     ClassifyAnswer,
@@ -20,14 +20,15 @@ from ..api.schemas import (
     ResultEvent,
 )
 from ..classification.pipeline import OnClip
-from ..classification.query import Query as ClassifyQuery
 from ..classification.results import ClipResult
 from ..errors import NotReadyError, ParameterError, UnauthorizedError
 from ..telemetry.metrics import CONTENT_TYPE
 from .classify import classify_upload
 from .lifecycle import Lifecycle, State
 from .ndjson import MEDIA_TYPE as NDJSON
-from .ndjson import LiveAnswer, wants_live_answer
+from .ndjson import LiveAnswer
+from .negotiation import wanted_format
+from .parameters import ClassifyParameters, Format
 from .problems import CLASSIFY_ERRORS, documented
 
 # The key is asked for in `api_key`; this only tells OpenAPI of it.
@@ -59,21 +60,9 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
 
 # Of a live answer, each line is one of these.
 EVENTS = {"oneOf": [schema_of(event) for event in (ClipEvent, ResultEvent, ErrorEvent)]}
-LIVE: dict[int | str, dict[str, Any]] = {200: {"content": {NDJSON: {"schema": EVENTS}}}}
+FORMATS = {media_type: {"schema": {"type": "string"}} for media_type, _ in TEXTS.values()}
+LIVE: dict[int | str, dict[str, Any]] = {200: {"content": {NDJSON: {"schema": EVENTS}, **FORMATS}}}
 METRICS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
-
-
-class ClassifyParameters(BaseModel):
-    """What may be asked of `POST /classify`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    top_k: int = Field(
-        default=DEFAULT_TOP_K, ge=1, description="labels listed per clip, at most as many as there are classes"
-    )
-    frame_rate: float | None = Field(
-        default=None, gt=0, le=1000, description="resample to this many frames a second before cutting clips"
-    )
 
 
 def lifecycle_of(request: Request) -> Lifecycle:
@@ -92,11 +81,13 @@ def lifecycle_of(request: Request) -> Lifecycle:
 async def classify(request: Request, parameters: Annotated[ClassifyParameters, Query()]) -> Any:
     """Classify a video: every clip's probabilities, and the label most clips vote for.
 
-    With `Accept: application/x-ndjson`, a line for each clip as soon as it is known, then one for the result.
+    With `Accept: application/x-ndjson`, a line for each clip as soon as it is known, then one for the result. Also CSV
+    (a line per clip), WebVTT and SubRip (a cue per segment).
     """
     lifecycle = lifecycle_of(request)
     manifest, description = lifecycle.classifier.manifest, lifecycle.classifier.description
-    query, top_k = ClassifyQuery(parameters.frame_rate), parameters.top_k
+    query, top_k = parameters.query, parameters.top_k
+    wanted = parameters.format or wanted_format(request.headers.getlist("Accept"))
     if top_k > len(manifest.labels) and "top_k" in parameters.model_fields_set:
         raise ParameterError(f"top_k: the model has {len(manifest.labels)} classes")
 
@@ -105,14 +96,24 @@ async def classify(request: Request, parameters: Annotated[ClassifyParameters, Q
         return classify_answer(answered.done, manifest, description, top_k, answered.upload_seconds)
 
     async def live(on_clip: OnClip) -> ResultEvent:
-        return ResultEvent(**dict(await work(on_clip)))
+        answer = await work(on_clip)
+        return ResultEvent(**dict(answer) | ({"clips": []} if parameters.view == "segments" else {}))
 
     def describe(result: ClipResult) -> ClipEvent:
         return ClipEvent(**dict(clip_labels(result, manifest.labels, top_k)))
 
-    if wants_live_answer(request.headers.getlist("Accept")):
+    if wanted == "ndjson":
         return LiveAnswer(request, live, describe)
-    return await work()
+    return written(await work(), wanted, parameters.view)
+
+
+def written(answer: ClassifyAnswer, wanted: Format, view: str) -> Response:
+    """An answer in a format, without its clips where only the segments are looked at."""
+    if wanted in TEXTS:
+        media_type, write = TEXTS[wanted]
+        return Response(write(answer), media_type=media_type)
+    left_out = {"clips"} if view == "segments" else set()
+    return Response(answer.model_dump_json(exclude=left_out), media_type="application/json")
 
 
 @router.get("/health", responses={503: {"model": HealthAnswer, "description": "Not ready"}})

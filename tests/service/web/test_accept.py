@@ -3,7 +3,7 @@
 import pytest
 
 from service.errors import NotAcceptableError
-from service.web.ndjson import wants_live_answer
+from service.web.negotiation import wanted_format
 
 
 @pytest.mark.parametrize(
@@ -36,17 +36,31 @@ from service.web.ndjson import wants_live_answer
     ],
 )
 def test_the_weights_decide(accept: str, live: bool) -> None:
-    assert wants_live_answer([accept]) is live
+    assert wanted_format([accept]) == ("ndjson" if live else "json")
 
 
 def test_several_headers_are_one_list() -> None:
-    assert wants_live_answer(["application/json;q=0.1", "application/x-ndjson"])
-    assert not wants_live_answer([])
+    assert wanted_format(["application/json;q=0.1", "application/x-ndjson"]) == "ndjson"
+    assert wanted_format([]) == "json"
 
 
 @pytest.mark.parametrize(
-    "accept", ["text/html", "*/*;q=0", "application/json;q=0", "application/x-ndjsonx", "text/*, image/png"]
+    "accept", ["text/html", "*/*;q=0", "application/json;q=0", "application/x-ndjsonx", "text/html, image/png"]
 )
 def test_nothing_acceptable_is_an_error_that_says_what_there_is(accept: str) -> None:
-    with pytest.raises(NotAcceptableError, match="application/json or application/x-ndjson"):
-        wants_live_answer([accept])
+    with pytest.raises(NotAcceptableError, match="application/json, application/x-ndjson, text/csv"):
+        wanted_format([accept])
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        ("text/csv", "csv"),
+        ("text/vtt", "vtt"),
+        ("application/x-subrip", "srt"),
+        ("text/*", "csv"),
+        ("text/vtt, */*;q=0.1", "vtt"),
+    ],
+)
+def test_other_formats_by_their_media_types(accept: str, wanted: str) -> None:
+    assert wanted_format([accept]) == wanted
