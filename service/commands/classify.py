@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from ..api.schemas import ClassifyAnswer
+from engine_builder.manifest import MAX_SPREAD_CLIPS, MAX_STRIDE, Aggregate, Tail
+
+from ..api.formats import TEXTS
 from ..batch.local import local
 from ..batch.many import Here, classify_all
 from ..batch.outcome import FileClassifier, Options, Outcome, Refusal
@@ -23,24 +24,15 @@ from ..errors import StartupError
 from ..settings import available_cpus
 from .environment import load_settings
 from .progress import RunProgress, bar_of, progress_bars
+from .tables import tables_of
 
 SOME_FAILED = 1
 BAD_USAGE = 2
 CANNOT_START = 3
-TOP_SHOWN = 3
+
+Format = Literal["table", "json", "csv", "vtt", "srt"]
 
 Report = Callable[[Path, Outcome], None]
-
-
-def table_of(video: Path, answer: ClassifyAnswer) -> Table:
-    """Clips and verdict, for people."""
-    verdict = f"{answer.label}: {answer.votes} of {len(answer.clips)} clips, confidence {answer.confidence:.2f}"
-    table = Table("clip", "seconds", "label", "probability", "then", title=str(video), caption=verdict)
-    for clip in answer.clips:
-        then = ", ".join(f"{top.label} {top.probability:.2f}" for top in clip.top[1:TOP_SHOWN])
-        seconds = f"{clip.start_seconds:.2f} – {clip.end_seconds:.2f}"
-        table.add_row(str(clip.index), seconds, clip.label, f"{clip.probability:.2f}", then)
-    return table
 
 
 async def run(
@@ -77,16 +69,28 @@ def classify(
     server: Annotated[str | None, typer.Option(metavar="URL", help="Have a running service classify them.")] = None,
     key: Annotated[str | None, typer.Option(envvar="R3D_API_KEY", help="The service's API key.")] = None,
     model: Annotated[Path | None, typer.Option(help="Model directory. Default: the bundled model.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON answer per line, as the service gives.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    form: Annotated[
+        Format, typer.Option("--format", help="table; json: one answer a line; csv: a line a clip; vtt, srt: captions.")
+    ] = "table",
+    every_clip: Annotated[bool, typer.Option("--every-clip", help="Clips in the table, below the segments.")] = False,
     top_k: Annotated[int | None, typer.Option(min=1, help="Labels listed per clip. Default: 5.")] = None,
     frame_rate: Annotated[float | None, typer.Option(min=0.001, max=1000, help="Resample to this rate.")] = None,
+    clips: Annotated[str | None, typer.Option(metavar="N|all", help="That many clips, spread over the video.")] = None,
+    stride: Annotated[int | None, typer.Option(min=1, max=MAX_STRIDE, help="Frames from clip to clip.")] = None,
+    start: Annotated[float | None, typer.Option(min=0, help="Seconds of the video to start from.")] = None,
+    end: Annotated[float | None, typer.Option(min=0, help="Seconds of the video to end before.")] = None,
+    tail: Annotated[Tail | None, typer.Option(help="What becomes of frames that fill no clip.")] = None,
+    aggregate: Annotated[Aggregate | None, typer.Option(help="What decides the label.")] = None,
+    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Clips less sure are in no segment.")] = None,
 ) -> None:  # fmt: skip
     """Classify video files.
 
     Exit status: 0 all good, 1 some failed, 2 bad usage, 3 nothing can be classified: no model, or no service.
     """
     logging.basicConfig(level=logging.ERROR)
-    options = Options(top_k, Query(frame_rate))
+    sampling = Query(frame_rate, _clips(clips), stride, tail, aggregate, threshold, start, end)
+    options = Options(top_k, sampling)
     with ExitStack() as stack:
         try:
             chosen = [*(videos or []), *(files_in(manifest) if manifest else [])]
@@ -97,21 +101,29 @@ def classify(
         if not chosen:
             raise typer.BadParameter("name a video, or a list of them with --from")
         left = [video for video in chosen if results is None or str(video) not in results.done]
-        report = results.add if results else _print_json if json else _print_table
+        report = results.add if results else partial(_print, "json" if json else form, every_clip)
         opening = remote(server, key, options) if server else local(load_settings(model), options)
         status = asyncio.run(run(opening, left, jobs or (available_cpus() if out else 1), report))
     if status:
         raise typer.Exit(status)
 
 
-def _print_json(_: Path, outcome: Outcome) -> None:
-    if isinstance(outcome, ClassifyAnswer):
-        print(outcome.model_dump_json(), flush=True)
+def _clips(text: str | None) -> int | Literal["all"] | None:
+    if text is None or text == "all":
+        return text  # type: ignore[return-value]
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_SPREAD_CLIPS:
+        raise typer.BadParameter(f"a number from 1 to {MAX_SPREAD_CLIPS}, or all", param_hint="--clips")
+    return int(text)
 
 
-def _print_table(video: Path, outcome: Outcome) -> None:
-    if isinstance(outcome, ClassifyAnswer):
-        Console().print(table_of(video, outcome))
+def _print(form: Format, every_clip: bool, video: Path, outcome: Outcome) -> None:
+    if isinstance(outcome, Refusal):
+        return
+    if form == "table":
+        for table in tables_of(video, outcome, every_clip):
+            Console().print(table)
+    else:
+        print(outcome.model_dump_json() if form == "json" else TEXTS[form][1](outcome), flush=True)
 
 
 def main() -> None:

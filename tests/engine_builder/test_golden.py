@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +13,12 @@ import onnx
 import openvino
 import pytest
 
+from engine_builder.build import BuildOptions, build_model
 from engine_builder.manifest import ClipFormat
 from engine_builder.serving import find_serving
+from engine_builder.wts import write_wts
 
-from ..support.recipe import GOLDEN, SHARED_VIDEOS
+from ..support.recipe import GOLDEN, SHARED_VIDEOS, draw, shapes_of
 from ..support.videos import ffmpeg
 
 Floats = npt.NDArray[np.float32]
@@ -43,13 +46,17 @@ def test_noise_clip(full_size: tuple[str, Path]) -> None:
     assert np.abs(result["probabilities"][0] - expected["noise_clip_probs"]).max() < 1e-4
 
 
-def classify(directory: Path, videos: list[Path], backend: str) -> list[Floats]:
-    """Every clip's probabilities, by the project's own command."""
-    command = [str(Path(sys.executable).with_name("r3d-classify")), "--json", "--top-k", "400"]
-    environment = os.environ | {"R3D_BACKEND": backend}
+def answers(directory: Path, videos: list[Path], *options: str, **environment: str) -> list[dict[str, Any]]:
+    """Of each video, by the project's own command."""
+    command = [str(Path(sys.executable).with_name("r3d-classify")), "--json", "--top-k", "400", *options]
     arguments = [*command, "--model", str(directory), *map(str, videos)]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=True, env=environment)
-    return [_probabilities(json.loads(line)) for line in done.stdout.splitlines()]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True, env=os.environ | environment)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def classify(directory: Path, videos: list[Path], backend: str) -> list[Floats]:
+    """Every clip's probabilities."""
+    return [_probabilities(answer) for answer in answers(directory, videos, R3D_BACKEND=backend)]
 
 
 def beginning(video: Path, clips: int, folder: Path) -> Path:
@@ -105,3 +112,24 @@ def test_first_clip_is_cut_as_torchvision_cuts_it() -> None:
     video = next(video for video in SHARED_VIDEOS if video.name == Path(name).name)
     difference = find_serving().clips(video, ClipFormat(), 1)[0].astype(int) - expected
     assert np.abs(difference).max() <= 2
+
+
+@needs_videos
+def test_torchvisions_published_protocol(tmp_path: Path) -> None:
+    """16 frames at 15 a second, 5 clips spread over the video, the mean decides."""
+    write_wts(tmp_path / "weights.wts", draw(shapes_of("r3d_18")))
+    options = BuildOptions(name="protocol", clip=ClipFormat(frames=16))
+    build_model(tmp_path / "weights.wts", tmp_path / "model", options)
+    sampled = ("--frame-rate", "15", "--clips", "5", "--aggregate", "mean")
+    with np.load(GOLDEN / "protocol_seed0.npz") as archive:
+        expected = dict(archive)
+    videos = [video for video in SHARED_VIDEOS if f"mean:{video.name}" in expected]
+    assert len(videos) == 3
+    found = answers(tmp_path / "model", videos, *sampled, R3D_PRECISION="fp32", R3D_BACKEND="openvino")
+    for video, answer in zip(videos, found, strict=True):
+        _compare(_probabilities(answer), expected[f"clips:{video.name}"], 1e-2)
+        mean = np.zeros(400, np.float32)
+        for each in answer["top"]:
+            mean[each["label_index"]] = each["probability"]
+        assert np.abs(mean - expected[f"mean:{video.name}"]).max() < 1e-2
+        assert answer["label_index"] == expected[f"mean:{video.name}"].argmax()

@@ -14,7 +14,7 @@ from service.decoding.sampling import resample, uniform_starts
 
 from ...support.frames import frame, frames, numbers
 
-GOLDEN = Path(__file__).parents[4] / "shared" / "golden" / "sampling_seed0.json"
+GOLDEN = Path(__file__).parents[2] / "golden" / "sampling_seed0.json"
 
 
 def cut(found: "list[Frame]", cut: Cut) -> list[tuple[ClipSpan, list[int]]]:
@@ -73,7 +73,6 @@ def test_clips_at_given_places_also_twice() -> None:
     assert [span.index for span, _ in found] == [0, 1, 2, 3]
 
 
-@pytest.mark.skipif(not GOLDEN.is_file(), reason="torchvision's samples lie beside the checkout")
 def test_the_frames_are_those_that_torchvision_samples() -> None:
     cases = json.loads(GOLDEN.read_text())
     assert len(cases) == 164

@@ -141,7 +141,8 @@ def test_docs_and_openapi(server: LiveServer) -> None:
     assert set(paths) == {"/classify", "/health", "/health/live", "/labels", "/metrics"}
     classify = paths["/classify"]["post"]
     assert set(classify["responses"]) == set(CLASSIFY_STATUSES.split())
-    assert set(classify["responses"]["200"]["content"]) == {"application/json", "application/x-ndjson"}
+    formats = {"application/json", "application/x-ndjson", "text/csv", "text/vtt", "application/x-subrip"}
+    assert set(classify["responses"]["200"]["content"]) == formats
     assert "multipart/form-data" in classify["requestBody"]["content"]
     assert {parameter["name"] for parameter in classify["parameters"]} == {"top_k", "frame_rate"}
 
