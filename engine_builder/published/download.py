@@ -30,14 +30,14 @@ def download(url: str, part: Path, report: Report) -> bool:
     one that sends the whole instead is taken at its word. Raises DownloadError; OSError when `part` cannot be written.
     """
     went_on = part.exists() and part.stat().st_size > 0
-    failures = 0
+    failures, furthest = 0, _size(part)
     with httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=True) as client:
         while True:
-            before = _size(part)
             try:
                 return _attempt(client, url, part, report) and went_on
             except _LostError as lost:
-                failures = 0 if _size(part) > before else failures + 1
+                failures = 0 if _size(part) > furthest else failures + 1
+                furthest = max(furthest, _size(part))
                 if failures == ATTEMPTS:
                     raise _stopped(url, part, str(lost)) from lost
 
@@ -129,4 +129,4 @@ def _stopped(url: str, part: Path, reason: str) -> DownloadError:
     there = _size(part)
     if there:
         return DownloadError(f"{url}: stopped after {there >> 20} MiB ({reason}); the same command goes on from there")
-    return DownloadError(f"{url}: cannot be reached: {reason}")
+    return DownloadError(f"{url}: cannot be downloaded: {reason}")

@@ -20,8 +20,8 @@ from ..batch.remote import remote
 from ..batch.results_file import files_in, open_results
 from ..classification.results import Query
 from ..errors import StartupError
-from ..settings import available_cpus
-from .environment import load_settings
+from ..settings import Settings, available_cpus
+from .environment import MODEL_HELP, load_settings
 from .progress import RunProgress, bar_of, progress_bars
 
 SOME_FAILED = 1
@@ -76,7 +76,7 @@ def classify(
     jobs: Annotated[int | None, typer.Option(min=1, help="Files at a time. Default: 1; with --out, the CPUs.")] = None,
     server: Annotated[str | None, typer.Option(metavar="URL", help="Have a running service classify them.")] = None,
     key: Annotated[str | None, typer.Option(envvar="R3D_API_KEY", help="The service's API key.")] = None,
-    model: Annotated[Path | None, typer.Option(help="Model directory. Default: the bundled model.")] = None,
+    model: Annotated[Path | None, typer.Option(help=MODEL_HELP)] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON answer per line, as the service gives.")] = False,
     top_k: Annotated[int | None, typer.Option(min=1, help="Labels listed per clip. Default: 5.")] = None,
     frame_rate: Annotated[float | None, typer.Option(min=0.001, max=1000, help="Resample to this rate.")] = None,
@@ -98,10 +98,18 @@ def classify(
             raise typer.BadParameter("name a video, or a list of them with --from")
         left = [video for video in chosen if results is None or str(video) not in results.done]
         report = results.add if results else _print_json if json else _print_table
-        opening = remote(server, key, options) if server else local(load_settings(model), options)
+        opening = remote(server, key, options) if server else local(_settings(model), options)
         status = asyncio.run(run(opening, left, jobs or (available_cpus() if out else 1), report))
     if status:
         raise typer.Exit(status)
+
+
+def _settings(model: Path | None) -> Settings:
+    try:
+        return load_settings(model)
+    except StartupError as error:
+        typer.echo(f"r3d-classify: {error}", err=True)
+        raise typer.Exit(CANNOT_START) from error
 
 
 def _print_json(_: Path, outcome: Outcome) -> None:
