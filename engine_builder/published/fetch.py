@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,8 +21,13 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def cached_model(architecture: str) -> Path:
-    """Where the model directory of published weights goes unless another is named."""
-    return user_cache_path("r3d") / "published" / architecture
+    """Where the model directory of published weights goes unless another is named, and where the service looks.
+
+    Weights from elsewhere make another directory.
+    """
+    place = os.environ.get(VARIABLE)
+    suffix = f"-{hashlib.sha256(place.encode()).hexdigest()[:12]}" if place else ""
+    return user_cache_path("r3d") / "published" / f"{architecture}{suffix}"
 
 
 def fetch_weights(architecture: str, console: Console) -> Path:

@@ -33,8 +33,8 @@ def published_model(settings: Settings) -> Path | None:
 
 
 def _place(url: str | None) -> str:
-    """Weights from elsewhere make another directory."""
-    return "" if url is None else f"-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
+    """Weights from elsewhere make another directory; `r3d-engine fetch` names its own likewise."""
+    return f"-{hashlib.sha256(url.encode()).hexdigest()[:12]}" if url else ""
 
 
 def _is_built(directory: Path) -> bool:
