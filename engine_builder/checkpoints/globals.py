@@ -29,11 +29,14 @@ DTYPES = (
 MAPPINGS = frozenset({"collections.OrderedDict", "collections.defaultdict", "collections.Counter"})
 REBUILD_TENSOR = "torch._utils._rebuild_tensor_v2"
 PARAMETERS = frozenset({"torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"})
+WITH_ATTRIBUTES = "torch._tensor._rebuild_from_type_v2"  # a tensor on which a program has set attributes
 # What training scripts save beside the weights. None of it is used, so nothing of it is made.
 INERT = frozenset(
     {
         "torch._utils._rebuild_tensor_v3",  # tensors of types that no network here is computed from
         "torch.device",
+        "torch.Tensor",
+        "torch.nn.parameter.Parameter",
         "torch.storage.TypedStorage",
         "argparse.Namespace",
         "types.SimpleNamespace",
@@ -84,7 +87,10 @@ class Inert:
 def find_global(module: str, name: str) -> Global:
     """The name, if it is one of those allowed. Raises CheckpointError naming it otherwise."""
     found = Global(f"{module}.{name}")
-    if found.name in MAPPINGS | PARAMETERS | INERT | {REBUILD_TENSOR, "torch.Size"} or found.element is not None:
+    if (
+        found.name in MAPPINGS | PARAMETERS | INERT | {REBUILD_TENSOR, WITH_ATTRIBUTES, "torch.Size"}
+        or found.element is not None
+    ):
         return found
     shown = found.name[:80].encode("unicode_escape").decode()
     raise CheckpointError(
@@ -101,6 +107,8 @@ def construct(function: object, arguments: object) -> object:
         return _mapping(arguments[-1] if arguments else ())
     if function.name == REBUILD_TENSOR:
         return _tensor(*arguments[:4])
+    if function.name == WITH_ATTRIBUTES:
+        return construct(arguments[0], arguments[2])
     if function.name in PARAMETERS or function.name == "torch.Size":
         return arguments[0]
     if function.name in INERT:

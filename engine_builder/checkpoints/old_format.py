@@ -1,7 +1,9 @@
-"""PyTorch's format before 1.6, which torchvision's published video networks are in: five pickles, then the storages.
+"""PyTorch's format before 1.6: five pickles, then the storages.
 
-Layout: `_legacy_save` in PyTorch's `torch/serialization.py`. The pickles are a magic number, the format's version,
-the machine's byte order, the object, and the storages' keys; each storage is its count (int64) and its numbers.
+torchvision's published video networks are in it: their sizes (`_file_size` in torchvision 0.28) are those of this
+format to the KiB, not of the zip format. Layout: `_legacy_save` in PyTorch's `torch/serialization.py`. The pickles
+are a magic number, the format's version, the machine's byte order, the object, and the storages' keys; each storage is
+its count (int64) and its numbers.
 """
 
 from collections.abc import Sequence

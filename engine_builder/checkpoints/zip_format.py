@@ -43,7 +43,10 @@ class _Archive:
 
     def read(self, name: str) -> bytes:
         with zipfile.ZipFile(self._path) as archive:
-            return archive.read(f"{self._folder}{name}")
+            record = archive.getinfo(f"{self._folder}{name}")
+            if not record.CRC:  # torch.save can be told to compute none; this is how zipfile can be told to check none
+                record.CRC = None  # type: ignore[assignment]
+            return archive.read(record)
 
     def storage(self, identifier: object) -> Storage:
         found = storage_id(identifier)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from ..errors import DownloadError
+
 BASE_URL = "https://download.pytorch.org/models/"
 VARIABLE = "R3D_WEIGHTS_URL"
 FILES = {
@@ -38,12 +40,18 @@ def source_of(architecture: str) -> Source:
     """The published file of `architecture`, at `R3D_WEIGHTS_URL` if that is set.
 
     That may be an http(s) folder or file, a file URL or a path. A file's name says what its SHA-256 begins with; one
-    whose name does not must be the published one.
+    whose name does not must be the published one. Raises DownloadError for what is no address.
     """
     place = os.environ.get(VARIABLE) or BASE_URL
+    try:
+        return _source(place, FILES[architecture])
+    except ValueError as error:
+        raise DownloadError(f"{VARIABLE}: {place} is no address: {error}") from error
+
+
+def _source(place: str, published: str) -> Source:
     if place.startswith("file:"):
         place = unquote(urlsplit(place).path)
-    published = FILES[architecture]
     remote = place.startswith(("http://", "https://"))
     name = PurePosixPath(unquote(urlsplit(place).path) if remote else place).name
     if not name.endswith(SUFFIXES):

@@ -88,7 +88,10 @@ def test_parameters_and_what_training_saves_beside_them(tensors: Tensors, path: 
     linear(torch.ones(1, 2)).sum().backward()
     optimizer.step()
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [3, 5])
-    parameters = {name: torch.nn.Parameter(value) for name, value in torch_state(tensors).items()}
+    parameters: dict[str, Any] = {name: torch.nn.Parameter(value) for name, value in torch_state(tensors).items()}
+    parameters["fc.weight"].decay = 1
+    parameters["fc.bias"] = parameters["fc.bias"].data
+    parameters["fc.bias"].mark = 1
     content = {
         "args": argparse.Namespace(lr=0.1, out=pathlib.PurePosixPath("out")),
         "optimizer": optimizer.state_dict(),
@@ -144,6 +147,28 @@ def test_big_endian_files(tensors: Tensors, path: Path, tmp_path: Path) -> None:
                 content = np.frombuffer(content, "<f4").astype(">f4").tobytes()
             big.writestr(name, b"big" if name.endswith("/byteorder") else content)
     assert_same(load_checkpoint(path), tensors)
+
+
+def test_checksums_that_were_left_out(tensors: Tensors, path: Path) -> None:
+    import torch
+
+    torch.serialization.set_crc32_options(False)
+    try:
+        save(torch_state(tensors), path)
+    finally:
+        torch.serialization.set_crc32_options(True)
+    with zipfile.ZipFile(path) as archive:
+        assert {record.CRC for record in archive.infolist()} == {0}
+    assert_same(load_checkpoint(path), tensors)
+
+
+def test_damaged_numbers_are_found_by_their_checksum(tensors: Tensors, path: Path) -> None:
+    save(torch_state(tensors), path)
+    content = bytearray(path.read_bytes())
+    content[content.index(tensors["stem.0.weight"].tobytes()) + 8] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="damaged or truncated: Bad CRC-32"):
+        load_checkpoint(path)
 
 
 @NEW_OLD

@@ -249,3 +249,9 @@ def test_where_files_are_looked_for(monkeypatch: pytest.MonkeyPatch, architectur
     assert (source.name, source.sha256_prefix) == ("mine-0123456789ab.safetensors", "0123456789ab")
     monkeypatch.setenv("R3D_WEIGHTS_URL", "/srv/weights.pth")
     assert source_of(architecture).sha256_prefix == name[-12:-4]
+
+
+def test_what_is_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("R3D_WEIGHTS_URL", "http://[mirror/")
+    with pytest.raises(DownloadError, match=r"R3D_WEIGHTS_URL: http://\[mirror/ is no address: "):
+        source_of("r3d_18")
