@@ -206,9 +206,10 @@ def tune(directory: Annotated[Path, typer.Argument(help="A model directory.")]) 
 
 
 def main() -> None:
-    """Entry point: errors of the builder are one line and exit status 1."""
+    """Entry point: errors of the builder and of the file system are one line and exit status 1."""
     try:
         app()
-    except BuildError as error:
-        Console(stderr=True).print(f"r3d-engine: {error}", style="red", markup=False, soft_wrap=True)
+    except (BuildError, OSError) as error:
+        told = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
+        Console(stderr=True).print(f"r3d-engine: {told}", style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from error

@@ -1,6 +1,8 @@
 """Every kind of file that `build`, `fetch` and `export` take, by command, where PyTorch cannot be imported."""
 
+import errno
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +86,29 @@ def test_fetch_and_export_of_published_weights(tmp_path: Path, architecture: str
     weights.unlink()
     assert engine("export", architecture, "-o", tmp_path / "out.wts", **place).returncode == 0
     assert read_wts(tmp_path / "out.wts")["fc.bias"].size == 400
+
+
+def test_a_directory_that_cannot_be_made_gets_one_sentence(tmp_path: Path) -> None:
+    weights = published_like(tmp_path)
+    done = engine("build", weights, "-o", weights / "model")
+    assert (done.returncode, done.stderr) == (1, f"r3d-engine: {weights}/model: Not a directory\n")
+
+
+def test_a_full_disk_while_building_gets_one_sentence(tmp_path: Path) -> None:
+    """A limit on file size fails like a full disk."""
+    weights = published_like(tmp_path)
+    limit = weights.stat().st_size // 2
+    command = [sys.executable, "-m", "engine_builder", "build", str(weights), "-o", str(tmp_path / "model")]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"r3d-engine: {tmp_path}/model/model.onnx: {os.strerror(errno.EFBIG)}\n"
+    assert not (tmp_path / "model" / "model.json").exists()
 
 
 def test_a_file_that_is_no_checkpoint_gets_one_sentence(tmp_path: Path) -> None:
