@@ -2,7 +2,9 @@
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
+# A model directory, or the name of published weights, which r3d-serve fetches.
 MODEL ?= models/camera-motion
+PUBLISHED := r3d_18 mc3_18 r2plus1d_18
 # `test,torch` adds the tests that need PyTorch (a large download).
 TEST_EXTRAS ?= test
 
@@ -13,7 +15,7 @@ BUNDLED := engine_builder/camera_motion
 .PHONY: serve test lint soak clean
 .DELETE_ON_ERROR:
 
-serve: .venv/.serve $(MODEL)/model.json
+serve: .venv/.serve $(if $(filter $(PUBLISHED),$(MODEL)),,$(MODEL)/model.json)
 	exec $(BIN)/r3d-serve --host $(HOST) --port $(PORT) --model $(MODEL)
 
 test: .venv/.$(TEST_EXTRAS) lint

@@ -1,15 +1,14 @@
-"""From a `.wts` file to a model directory."""
+"""From a file of weights to a model directory."""
 
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
-from .architecture import Network, recognise
-from .errors import BuildError, NetworkError, WtsError
+from .errors import BuildError, NetworkError
 from .files import replacing, sha256_of
 from .manifest import ClipFormat, Manifest, OnnxFile, Precision
 from .onnx_graph import build_onnx
-from .wts import Tensors, read_wts
+from .weights import Weights, read_weights
 
 ONNX_NAMES: dict[Precision, str] = {"fp32": "model.onnx", "fp16": "model.fp16.onnx"}
 KINETICS_CLASSES = 400
@@ -26,19 +25,23 @@ class BuildOptions:
 
 
 def build_model(weights: Path, directory: Path, options: BuildOptions) -> Manifest:
-    """Write `directory`'s ONNX networks and, last, its manifest.
+    """Write `directory`'s ONNX networks and, last, its manifest, from a `.wts` file or a checkpoint.
 
     Raises BuildError; no file is changed unless the weights, labels and every graph are good.
     """
-    tensors = read_wts(weights)
-    network = recognise_wts(tensors)
+    return build_from(read_weights(weights), sha256_of(weights), directory, options)
+
+
+def build_from(weights: Weights, sha256: str, directory: Path, options: BuildOptions) -> Manifest:
+    """Like `build_model`, from weights that were read already, of a file with that SHA-256."""
+    network = weights.network
     labels = check_labels(options.labels, network.classes)
     graphs = {}
     for precision in options.precisions:
         try:
-            model = build_onnx(network, tensors, options.clip, precision)
+            model = build_onnx(network, weights.tensors, options.clip, precision)
         except NetworkError as error:
-            raise _with_line(tensors, error) from error
+            raise weights.located(error) from error
         graphs[precision] = model.SerializeToString(deterministic=True)
     entries = {precision: _write(directory, ONNX_NAMES[precision], graph) for precision, graph in graphs.items()}
     manifest = Manifest(
@@ -46,24 +49,11 @@ def build_model(weights: Path, directory: Path, options: BuildOptions) -> Manife
         architecture=network.architecture,
         labels=labels,
         clip=options.clip,
-        weights_sha256=sha256_of(weights),
+        weights_sha256=sha256,
         onnx=entries,
     )
     manifest.save(directory)
     return manifest
-
-
-def recognise_wts(tensors: Tensors) -> Network:
-    """Like `recognise`, but the error (WtsError) names the line of the file too."""
-    try:
-        return recognise({name: values.size for name, values in tensors.items()})
-    except NetworkError as error:
-        raise _with_line(tensors, error) from error
-
-
-def _with_line(tensors: Tensors, error: NetworkError) -> BuildError:
-    names = list(tensors)
-    return WtsError(names.index(error.tensor) + 2, error.tensor, error.reason) if error.tensor in names else error
 
 
 def _write(directory: Path, name: str, content: bytes) -> OnnxFile:

@@ -9,11 +9,14 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
-from .build import BuildOptions, build_model, read_labels
+from .build import BuildOptions, build_from, build_model, read_labels
 from .camera_motion import LABELS, WEIGHTS
-from .checkpoint import load_checkpoint, load_pretrained
-from .errors import BuildError
+from .checkpoints.load import load_checkpoint
+from .checkpoints.state_dict import shorten
+from .errors import BuildError, CheckpointError
+from .files import sha256_of
 from .manifest import ClipFormat, Manifest
+from .published.fetch import cached_model, fetch_weights
 from .quantization.calibration import videos_in
 from .quantization.publish import MAX_DIFFERENCE, Judgement, add_int8
 from .report import judgement_table, manifest_lines, tuning_table, verification_lines, verification_table
@@ -23,6 +26,7 @@ from .tensorrt.build import EngineOptions, Runtime, describe_engine, load_runtim
 from .tensorrt.build import Progress as BuildProgress
 from .tensorrt.publish import add_engine
 from .verify import verify_model
+from .weights import read_weights
 from .wts import write_wts
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -60,20 +64,39 @@ class Precision(StrEnum):
 def export(
     architecture: Architecture,
     output: Annotated[Path, typer.Option("--output", "-o", help="The .wts file to write.")],
-    checkpoint: Annotated[Path | None, typer.Option(help="A fine-tuned .pth or .pt file.", exists=True)] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A .pth, .pt or .safetensors file.", exists=True, dir_okay=False)
+    ] = None,
 ) -> None:
-    """Write torchvision's pretrained weights, or a checkpoint's, as .wts (needs the `torch` extra)."""
-    if checkpoint is None:
-        tensors = load_pretrained(architecture.value)
-    else:
-        tensors = load_checkpoint(checkpoint, architecture.value)
+    """Write torchvision's published weights, or a checkpoint's, as .wts."""
+    found = load_checkpoint(checkpoint or fetch_weights(architecture.value, Console(stderr=True)))
+    if found.network.architecture != architecture.value:
+        raise CheckpointError(f"these are the weights of {found.network.architecture}, not {architecture.value}")
+    _print_ignored(found.ignored)
+    tensors = found.tensors
     write_wts(output, tensors)
     console.print(f"{output}: {len(tensors)} tensors, {sum(t.size for t in tensors.values())} values", soft_wrap=True)
 
 
 @app.command()
+def fetch(
+    architecture: Architecture,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The model directory to write. Default: in the user's cache.")
+    ] = None,
+) -> None:
+    """Make a model directory of torchvision's published Kinetics-400 weights, downloaded the first time."""
+    weights = fetch_weights(architecture.value, Console(stderr=True))
+    directory = output or cached_model(architecture.value)
+    build_model(weights, directory, BuildOptions(name=architecture.value))
+    print(directory)
+
+
+@app.command()
 def build(
-    weights: Annotated[Path, typer.Argument(help="The .wts file.", exists=True, dir_okay=False)],
+    weights: Annotated[
+        Path, typer.Argument(help="A .pth, .pt, .safetensors or .wts file.", exists=True, dir_okay=False)
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The model directory to write.")],
     labels: Annotated[Path | None, typer.Option(help="One label a line. Default: Kinetics-400's.")] = None,
     frames: Annotated[int, typer.Option(min=1, max=1024, help="Frames a clip.")] = 32,
@@ -105,7 +128,9 @@ def build(
         labels=read_labels(labels) if labels else None,
         precisions=("fp32", "fp16") if precision is Precision.fp16 else ("fp32",),
     )
-    manifest = build_model(weights, output, options)
+    found = read_weights(weights)
+    manifest = build_from(found, sha256_of(weights), output, options)
+    _print_ignored(found.ignored)
     console.print(f"{output}: {manifest.architecture}, {len(manifest.labels)} classes", soft_wrap=True)
     if calibrate and serving is not None:
         add_int8(output, videos_in(calibrate), serving, max_difference, _print_judgement)
@@ -114,6 +139,11 @@ def build(
         with Progress(console=console, transient=True) as shown:
             built = add_engine(output, precision.value, runtime, serving, _show(shown))
         console.print(f"{output}/{built.file}: {built.runtime} {built.runtime_version}", soft_wrap=True)
+
+
+def _print_ignored(keys: tuple[str, ...]) -> None:
+    if keys:
+        console.print(f"ignored: {shorten(keys)}", soft_wrap=True, markup=False, highlight=False)
 
 
 def _print_judgement(judgement: Judgement) -> None:
@@ -176,9 +206,10 @@ def tune(directory: Annotated[Path, typer.Argument(help="A model directory.")]) 
 
 
 def main() -> None:
-    """Entry point: errors of the builder are one line and exit status 1."""
+    """Entry point: errors of the builder and of the file system are one line and exit status 1."""
     try:
         app()
-    except BuildError as error:
-        Console(stderr=True).print(f"r3d-engine: {error}", style="red", markup=False, soft_wrap=True)
+    except (BuildError, OSError) as error:
+        told = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
+        Console(stderr=True).print(f"r3d-engine: {told}", style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from error

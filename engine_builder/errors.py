@@ -33,6 +33,10 @@ class CheckpointError(BuildError):
     """A PyTorch checkpoint that cannot be read, or whose keys are not those of a video network."""
 
 
+class DownloadError(BuildError):
+    """Published weights that cannot be had: no network, no space, another file than the one published."""
+
+
 class VerificationError(BuildError):
     """A model that cannot be run, or whose results differ from the reference."""
 

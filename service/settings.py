@@ -33,7 +33,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
-    model: Annotated[Path | None, Field(description="model directory; unset: the bundled camera-motion model")] = None
+    model: Annotated[
+        Path | None,
+        Field(description="model directory, or r3d_18, mc3_18, r2plus1d_18; unset: the bundled camera-motion model"),
+    ] = None
+    weights_url: Annotated[
+        str | None, Field(description="folder or file that published weights come from; unset: where PyTorch has them")
+    ] = None
     backend: Annotated[BackendName, Field(description="what runs the network")] = "auto"
     precision: Annotated[
         PrecisionChoice,

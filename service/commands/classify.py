@@ -21,8 +21,8 @@ from ..batch.remote import remote
 from ..batch.results_file import files_in, open_results
 from ..classification.query import Query
 from ..errors import StartupError
-from ..settings import available_cpus
-from .environment import load_settings
+from ..settings import Settings, available_cpus
+from .environment import MODEL_HELP, load_settings
 from .progress import RunProgress, bar_of, progress_bars
 from .tables import tables_of
 
@@ -68,7 +68,7 @@ def classify(
     jobs: Annotated[int | None, typer.Option(min=1, help="Files at a time. Default: 1; with --out, the CPUs.")] = None,
     server: Annotated[str | None, typer.Option(metavar="URL", help="Have a running service classify them.")] = None,
     key: Annotated[str | None, typer.Option(envvar="R3D_API_KEY", help="The service's API key.")] = None,
-    model: Annotated[Path | None, typer.Option(help="Model directory. Default: the bundled model.")] = None,
+    model: Annotated[Path | None, typer.Option(help=MODEL_HELP)] = None,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     form: Annotated[
         Format, typer.Option("--format", help="table; json: one answer a line; csv: a line a clip; vtt, srt: captions.")
@@ -102,7 +102,7 @@ def classify(
             raise typer.BadParameter("name a video, or a list of them with --from")
         left = [video for video in chosen if results is None or str(video) not in results.done]
         report = results.add if results else partial(_print, "json" if json else form, every_clip)
-        opening = remote(server, key, options) if server else local(load_settings(model), options)
+        opening = remote(server, key, options) if server else local(_settings(model), options)
         status = asyncio.run(run(opening, left, jobs or (available_cpus() if out else 1), report))
     if status:
         raise typer.Exit(status)
@@ -114,6 +114,14 @@ def _clips(text: str | None) -> int | Literal["all"] | None:
     if not text.isdecimal() or not 1 <= int(text) <= MAX_SPREAD_CLIPS:
         raise typer.BadParameter(f"a number from 1 to {MAX_SPREAD_CLIPS}, or all", param_hint="--clips")
     return int(text)
+
+
+def _settings(model: Path | None) -> Settings:
+    try:
+        return load_settings(model)
+    except StartupError as error:
+        typer.echo(f"r3d-classify: {error}", err=True)
+        raise typer.Exit(CANNOT_START) from error
 
 
 def _print(form: Format, every_clip: bool, video: Path, outcome: Outcome) -> None:

@@ -1,0 +1,1 @@
+"""The weights that torchvision publishes: found, downloaded, kept."""
