@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .errors import BuildError, NetworkError
 from .files import replacing, sha256_of
-from .manifest import ClipFormat, Manifest, OnnxFile, Precision
+from .manifest import ClipFormat, Manifest, OnnxFile, Precision, Sampling
 from .onnx_graph import build_onnx
 from .weights import Weights, read_weights
 
@@ -22,6 +22,7 @@ class BuildOptions:
     clip: ClipFormat = field(default_factory=ClipFormat)
     labels: tuple[str, ...] | None = None
     precisions: tuple[Precision, ...] = ("fp32",)
+    sampling: Sampling = field(default_factory=Sampling)
 
 
 def build_model(weights: Path, directory: Path, options: BuildOptions) -> Manifest:
@@ -49,6 +50,7 @@ def build_from(weights: Weights, sha256: str, directory: Path, options: BuildOpt
         architecture=network.architecture,
         labels=labels,
         clip=options.clip,
+        sampling=options.sampling,
         weights_sha256=sha256,
         onnx=entries,
     )

@@ -9,6 +9,7 @@ from platformdirs import user_cache_path
 
 from engine_builder.manifest import MANIFEST, Manifest, ManifestError, sha256_of
 
+from .. import __version__
 from ..errors import StartupError
 
 
@@ -19,7 +20,7 @@ def bundled_model() -> Path:
     """
     with as_file(files("engine_builder") / "camera_motion" / "camera_motion.wts") as file:
         weights = sha256_of(file)
-    directory = user_cache_path("r3d") / f"camera-motion-{weights[:12]}"
+    directory = user_cache_path("r3d") / f"camera-motion-{__version__}-{weights[:12]}"
     if not _is_built(directory, weights):
         command = [sys.executable, "-m", "engine_builder", "bundled", "-o", str(directory)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine_builder.manifest import Manifest
+from engine_builder.manifest import Manifest, Sampling
 from engine_builder.wts import write_wts
 
 from ..support.recipe import draw, narrow
@@ -67,3 +67,14 @@ def test_the_bundled_model(tmp_path: Path) -> None:
     assert (manifest.name, manifest.architecture) == ("camera-motion", "r3d_18")
     assert manifest.labels[0] == "static"
     assert manifest.labels[-1] == "roll counterclockwise"
+
+
+def test_sampling_is_part_of_the_model(weights: Path, tmp_path: Path) -> None:
+    model, labels = tmp_path / "model", weights.with_name("labels.txt")
+    options = ("--preset", "torchvision", "--stride", "2", "--threshold", "0.3")
+    done = engine("build", weights, "-o", model, "--labels", labels, *options)
+    assert done.returncode == 0, done.stderr
+    manifest = Manifest.load(model)
+    wanted = Sampling(frame_rate=15, clips=5, stride=2, aggregate="mean", threshold=0.3)
+    assert (manifest.clip.frames, manifest.sampling) == (16, wanted)
+    assert "15 frames/s, 5 clips spread evenly" in engine("inspect", model).stdout

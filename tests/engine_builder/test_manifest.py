@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine_builder.manifest import MANIFEST, ClipFormat, Manifest, ManifestError, checked_file
+from engine_builder.manifest import MANIFEST, ClipFormat, Manifest, ManifestError, Sampling, checked_file
 
 
 @pytest.fixture
@@ -65,3 +65,16 @@ def test_a_changed_file_is_noticed(directory: Path, manifest: Manifest) -> None:
     (directory / "model.onnx").unlink()
     with pytest.raises(ManifestError, match="No such file"):
         checked_file(directory, entry)
+
+
+def test_a_manifest_of_version_0_1_goes_on_working(directory: Path) -> None:
+    """It has no sampling; the frame rate is the clip's."""
+    path = directory / MANIFEST
+    content = json.loads(path.read_text())
+    del content["sampling"]
+    content["clip"]["frame_rate"] = 15
+    path.write_text(json.dumps(content))
+    assert Manifest.load(directory).sampling == Sampling(frame_rate=15)
+    content["clip"]["frame_rate"] = None
+    path.write_text(json.dumps(content))
+    assert Manifest.load(directory).sampling == Sampling()

@@ -118,7 +118,7 @@ def test_the_command_fails_for_a_wrong_backend(
     """And shows the others."""
     whole = reference(directory, Manifest.load(directory), made_up_clips(SMALL))
     good, bad = Answering(whole, "bf16", served=False), Answering(whole[:, ::-1])
-    monkeypatch.setattr("engine_builder.cli.find_serving", lambda: ServingStub(good, bad))
+    monkeypatch.setattr("engine_builder.cli_check.find_serving", lambda: ServingStub(good, bad))
     done = CliRunner().invoke(app, ["verify", str(directory)])
     assert done.exit_code == 1
     rows = [line for line in done.stdout.splitlines() if line.startswith("│")]
