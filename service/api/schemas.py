@@ -76,7 +76,7 @@ class TimingAnswer(BaseModel):
 
     upload_ms: Number
     decode_ms: Number = Field(description="the decoder's busy time")
-    queue_ms: float = Field(description="time clips waited for the network, summed")
+    queue_ms: Number = Field(description="time clips waited for the network, summed")
     inference_ms: Number = Field(description="the clips' shares of their batches' time, summed")
     total_ms: Number
 

@@ -24,7 +24,7 @@ from ..errors import StartupError
 from ..settings import Settings, available_cpus
 from .environment import MODEL_HELP, load_settings
 from .progress import RunProgress, bar_of, progress_bars
-from .tables import tables_of
+from .tables import print_answer
 
 SOME_FAILED = 1
 BAD_USAGE = 2
@@ -128,8 +128,7 @@ def _print(form: Format, every_clip: bool, video: Path, outcome: Outcome) -> Non
     if isinstance(outcome, Refusal):
         return
     if form == "table":
-        for table in tables_of(video, outcome, every_clip):
-            Console().print(table)
+        print_answer(Console(), video, outcome, every_clip)
     else:
         print(outcome.model_dump_json() if form == "json" else TEXTS[form][1](outcome), flush=True)
 

@@ -1,8 +1,9 @@
-"""An answer as tables, for people."""
+"""An answer for people."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
 from ..api.schemas import ClassifyAnswer
@@ -10,15 +11,23 @@ from ..api.schemas import ClassifyAnswer
 TOP_SHOWN = 3
 
 
-def tables_of(video: Path, answer: ClassifyAnswer, every_clip: bool = False) -> Iterator[Table]:
-    """Segments and verdict; below them the clips, where they are asked for or say more than the segments."""
-    yield _segments(video, answer)
+def print_answer(console: Console, video: Path, answer: ClassifyAnswer, every_clip: bool = False) -> None:
+    """The file's name, its segments, the clips if they are asked for, and the verdict."""
+    console.print(str(video), style="italic", markup=False, soft_wrap=True)
+    for table in _tables(answer, every_clip):
+        console.print(table)
+    console.print(_verdict(answer), markup=False, soft_wrap=True)
+
+
+def _tables(answer: ClassifyAnswer, every_clip: bool) -> Iterator[Table]:
+    if answer.segments:
+        yield _segments(answer)
     if every_clip:
         yield _clips(answer)
 
 
-def _segments(video: Path, answer: ClassifyAnswer) -> Table:
-    table = Table("seconds", "label", "clips", "confidence", title=str(video), caption=_verdict(answer))
+def _segments(answer: ClassifyAnswer) -> Table:
+    table = Table("seconds", "label", "clips", "confidence")
     for each in answer.segments:
         seconds = f"{each.start_seconds:.2f} – {each.end_seconds:.2f}"
         table.add_row(seconds, each.label, str(each.clips), f"{each.confidence:.2f}")
