@@ -144,7 +144,8 @@ def test_docs_and_openapi(server: LiveServer) -> None:
     formats = {"application/json", "application/x-ndjson", "text/csv", "text/vtt", "application/x-subrip"}
     assert set(classify["responses"]["200"]["content"]) == formats
     assert "multipart/form-data" in classify["requestBody"]["content"]
-    assert {parameter["name"] for parameter in classify["parameters"]} == {"top_k", "frame_rate"}
+    sampled = {"frame_rate", "clips", "stride", "start", "end", "tail", "aggregate", "threshold"}
+    assert {parameter["name"] for parameter in classify["parameters"]} == {"top_k", "format", "view", *sampled}
 
 
 def test_uploads_leave_no_file(server: LiveServer, video: Path) -> None:
