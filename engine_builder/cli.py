@@ -1,15 +1,17 @@
-"""`r3d-engine`: export weights, build, inspect and verify model directories."""
+"""`r3d-engine`: export weights, build, import, inspect and verify model directories."""
 
 import typer
 from rich.console import Console
 
 from .cli_check import inspect, tune, verify
+from .cli_import import import_model
 from .cli_make import build, bundled, export, fetch
 from .errors import BuildError
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for command in (export, fetch, build, bundled, inspect, verify, tune):
     app.command()(command)
+app.command("import")(import_model)
 
 
 def main() -> None:

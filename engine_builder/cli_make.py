@@ -12,9 +12,10 @@ from .build import BuildOptions, build_from, build_model, read_labels
 from .camera_motion import LABELS, SURE, WEIGHTS
 from .checkpoints.load import load_checkpoint
 from .checkpoints.state_dict import shorten
+from .cli_options import Aggregate, Clips, FrameRate, Stride, Tail, Threshold
 from .errors import CheckpointError
 from .files import sha256_of
-from .manifest import MAX_SPREAD_CLIPS, MAX_STRIDE, Aggregate, ClipFormat, Sampling, Tail
+from .manifest import ClipFormat, Sampling
 from .published.fetch import cached_model, fetch_weights
 from .quantization.calibration import videos_in
 from .quantization.publish import MAX_DIFFERENCE, Judgement, add_int8
@@ -102,12 +103,12 @@ def build(
     labels: Annotated[Path | None, typer.Option(help="One label a line. Default: Kinetics-400's.")] = None,
     frames: Annotated[int | None, typer.Option(min=1, max=1024, help="Frames a clip. Default: the preset's.")] = None,
     preset: PresetOption = PresetName.default,
-    frame_rate: Annotated[float | None, typer.Option(min=0.001, max=1000, help="Frames a second.")] = None,
-    clips: Annotated[int | None, typer.Option(min=1, max=MAX_SPREAD_CLIPS, help="So many, spread evenly.")] = None,
-    stride: Annotated[int | None, typer.Option(min=1, max=MAX_STRIDE, help="Frames from clip to clip.")] = None,
-    tail: Annotated[Tail | None, typer.Option(help="What becomes of frames that fill no clip.")] = None,
-    aggregate: Annotated[Aggregate | None, typer.Option(help="What decides the label.")] = None,
-    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Clips less sure are in no segment.")] = None,
+    frame_rate: FrameRate = None,
+    clips: Clips = None,
+    stride: Stride = None,
+    tail: Tail = None,
+    aggregate: Aggregate = None,
+    threshold: Threshold = None,
     name: Annotated[str | None, typer.Option(help="Default: the name of the output directory.")] = None,
     normalize: Annotated[bool, typer.Option(help="Apply Kinetics' mean and standard deviation.")] = True,
     precision: Annotated[

@@ -48,3 +48,7 @@ class QuantizationError(BuildError):
         super().__init__(f"tensor {tensor!r}: {reason}")
         self.tensor = tensor
         self.reason = reason
+
+
+class OnnxImportError(BuildError):
+    """An ONNX network that is no video classifier of a kind that can be wrapped."""
