@@ -65,6 +65,8 @@ class LineReader:
     def __init__(self, layout: Layout, lines: Places, columns: Places, width: int) -> None:
         self._layout = layout
         self._type = np.dtype("<u2" if layout.bits > 8 else "u1")
+        # Four samples and a rounding fit into 16 bits, if they have no more than 13.
+        self._sums = np.dtype(np.uint16 if layout.bits <= 13 else np.uint32)
         shared = layout.chroma_columns
         self.first = int(columns.min()) // COLUMNS_AT_A_TIME * COLUMNS_AT_A_TIME
         behind = -(-(int(columns.max()) + 1) // COLUMNS_AT_A_TIME) * COLUMNS_AT_A_TIME
@@ -91,8 +93,10 @@ class LineReader:
         # "clip": a line above the first is the first.
         found: npt.NDArray[Any] = stored.take(plane.lines, axis=0, mode="clip")[:, columns]
         if self._layout.bits > 8:
-            shift, found = self._layout.bits - 8, found.astype(np.uint32)
+            shift, found = self._layout.bits - 8, found.astype(self._sums)
             if plane.others is not None:
                 shift, found = shift + 2, found * 3 + stored.take(plane.others, axis=0, mode="clip")[:, columns]
-            found = np.minimum((found + (1 << shift >> 1)) >> shift, 255)
+            found += 1 << shift >> 1
+            found >>= shift
+            np.minimum(found, 255, out=found)
         small[:, : plane.width] = found
