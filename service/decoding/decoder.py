@@ -110,22 +110,21 @@ class Decoder:
         not the video's, and from the stream whatever is wrong with the video.
         """
         await self._open_slots.acquire()
-        self._open += 1
         try:
             client, child, ours = await self._fork(job)
         except BaseException:
-            self._ended()
+            self._open_slots.release()
             raise
         # A child holds its slot until it is gone.
-        child.ended.add_done_callback(lambda _: self._ended())
-        with ours:
-            stream = ClipStream(job, ours, self._decode_slots)
-            async with _supervised(client, child, stream):
-                yield stream
-
-    def _ended(self) -> None:
-        self._open -= 1
-        self._open_slots.release()
+        child.ended.add_done_callback(lambda _: self._open_slots.release())
+        self._open += 1
+        try:
+            with ours:
+                stream = ClipStream(job, ours, self._decode_slots)
+                async with _supervised(client, child, stream):
+                    yield stream
+        finally:
+            self._open -= 1
 
     async def _fork(self, job: Job) -> tuple[ForkClient, Child, socket.socket]:
         """A child for the job, and our end of the connection to it."""

@@ -168,3 +168,17 @@ def test_a_video_whose_clips_are_not_taken_holds_up_nobody(tmp_path: Path) -> No
             assert len([clip async for clip in clips]) == 9
 
     with_decoder(body, slots=1)
+
+
+def test_a_video_is_not_open_any_more_when_its_block_is_left(tmp_path: Path) -> None:
+    """Its child may take a moment to leave; the next video is to have all threads at once."""
+    job = job_of(write_video(tmp_path / "a.mp4", 33))
+
+    async def body(decoder: Decoder) -> None:
+        for _ in range(3):
+            async with decoder.open(job) as stream:
+                assert decoder.open_videos == 1
+                await all_of(stream)
+            assert decoder.open_videos == 0
+
+    with_decoder(body)
