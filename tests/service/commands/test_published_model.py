@@ -86,12 +86,12 @@ def test_what_is_wrong_is_told_with_what_to_do(weights: Path, video: Path, name:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_make_serve_leaves_the_name_to_the_server(name: str) -> None:
-    command = ["make", "-n", "-o", ".venv/.serve", "serve", f"MODEL={name}"]
+    command = ["make", "-n", "--no-print-directory", "-o", ".venv/.serve", "serve", f"MODEL={name}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1].endswith(f"r3d-serve --host 127.0.0.1 --port 8000 --model {name}")
 
 
 def test_make_serve_still_needs_a_directory_to_be_one() -> None:
-    command = ["make", "-n", "-o", ".venv/.serve", "serve", "MODEL=nowhere"]
+    command = ["make", "-n", "--no-print-directory", "-o", ".venv/.serve", "serve", "MODEL=nowhere"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert "nowhere/model.json" in done.stderr
