@@ -13,7 +13,6 @@ import signal
 import socket
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 import cv2
 
@@ -121,15 +120,20 @@ class ForkServer:
 
 def _work(job: Job, space: int, descriptor: int) -> int:
     """The child: confine itself, then decode; its exit status."""
-    with Path(job.path).open("rb", buffering=0) as file:
-        try:
-            active = confine(space + job.memory_bytes, job.seconds)
-        except OSError:
-            return UNCONFINED
-        if job.require_sandbox and missing(active):
-            return UNCONFINED
-        with socket.socket(fileno=descriptor) as connection, suppress(ConnectionError):  # the parent wants no more
-            run(job, file, connection)
+    try:
+        upload = os.open(job.path, os.O_RDONLY)
+        active = confine(space + job.memory_bytes, job.seconds)
+    except OSError:
+        return UNCONFINED
+    if job.require_sandbox and missing(active):
+        return UNCONFINED
+    # The parent may want no more.
+    with (
+        os.fdopen(upload, "rb", buffering=0) as file,
+        socket.socket(fileno=descriptor) as connection,
+        suppress(ConnectionError),
+    ):
+        run(job, file, connection)
     return 0
 
 

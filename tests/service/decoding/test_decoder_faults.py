@@ -114,3 +114,12 @@ def test_a_child_killed_by_the_system_is_not_the_files_fault(long_video: Path) -
                         os.kill(child.pid, signal.SIGKILL)
 
     with_decoder(body)
+
+
+def test_a_file_that_is_gone_is_not_the_videos_fault(tmp_path: Path) -> None:
+    async def body(decoder: Decoder) -> None:
+        with pytest.raises(DecoderUnavailableError):
+            async with decoder.open(job_of(tmp_path / "gone.mp4")) as stream:
+                await all_of(stream)
+
+    with_decoder(body)
