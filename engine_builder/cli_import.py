@@ -10,8 +10,7 @@ from rich.console import Console
 from .build import read_labels
 from .cli_options import Aggregate, Clips, FrameRate, Stride, Tail, Threshold
 from .imported import ImportOptions, import_onnx
-from .manifest import ClipFormat
-from .sampling import PresetName, sampling_of
+from .manifest import ClipFormat, Sampling
 
 console = Console()
 
@@ -66,7 +65,7 @@ def import_model(
         resize=_resize(resize) if resize else None,
         mean=_colour(mean) if mean else ClipFormat().mean,
         std=_colour(std) if std else ClipFormat().std,
-        sampling=sampling_of(PresetName.default, **asked, tail=tail, aggregate=aggregate, threshold=threshold),
+        sampling=Sampling().having(**asked, tail=tail, aggregate=aggregate, threshold=threshold),
     )
     manifest = import_onnx(model, output, options)
     clip = manifest.clip

@@ -20,7 +20,7 @@ from .published.fetch import cached_model, fetch_weights
 from .quantization.calibration import videos_in
 from .quantization.publish import MAX_DIFFERENCE, Judgement, add_int8
 from .report import judgement_table
-from .sampling import PRESETS, PresetName, sampling_of
+from .sampling import PRESETS, PresetName
 from .serving import find_serving
 from .tensorrt.build import EngineOptions, Runtime
 from .tensorrt.build import Progress as BuildProgress
@@ -132,7 +132,7 @@ def build(
     serving = find_serving() if (engine is not None and verify) or calibrate else None
     clip = ClipFormat(frames=frames or PRESETS[preset].frames, **({} if normalize else NOT_NORMALISED))
     asked = {"frame_rate": frame_rate, "clips": clips, "stride": stride}
-    sampling = sampling_of(preset, **asked, tail=tail, aggregate=aggregate, threshold=threshold)
+    sampling = PRESETS[preset].sampling.having(**asked, tail=tail, aggregate=aggregate, threshold=threshold)
     options = BuildOptions(
         name=name or output.resolve().name,
         clip=clip,

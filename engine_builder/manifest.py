@@ -119,6 +119,11 @@ class Sampling(_Record):
     aggregate: Aggregate = "vote"
     threshold: float = Field(default=0.0, ge=0, le=1)
 
+    def having(self, **asked: object) -> "Sampling":
+        """The same with what is asked, unless it is None, in its place. Raises ValidationError."""
+        changes = {name: value for name, value in asked.items() if value is not None}
+        return Sampling.model_validate(self.model_dump() | changes)
+
     def stride_of(self, clip_frames: int) -> int:
         """Frames from one clip's start to the next that is possible."""
         return self.stride or (clip_frames if self.clips is None else 1)

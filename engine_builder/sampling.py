@@ -1,4 +1,4 @@
-"""A model's sampling, from a preset's name and what is asked in its place."""
+"""Presets of a model's sampling."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,9 +29,3 @@ PRESETS: Mapping[PresetName, Preset] = {
     # (https://github.com/pytorch/vision/tree/main/references/video_classification).
     PresetName.torchvision: Preset(16, Sampling(frame_rate=15, clips=5, aggregate="mean")),
 }
-
-
-def sampling_of(preset: PresetName, **asked: object) -> Sampling:
-    """The preset's sampling with what is asked, unless it is None, in its place."""
-    changes = {name: value for name, value in asked.items() if value is not None}
-    return Sampling.model_validate(PRESETS[preset].sampling.model_dump() | changes)

@@ -77,7 +77,7 @@ class Pipeline:
         if stream.opened is None or stream.ended is None or not clips:
             raise VideoTooShortError("no whole clip was decoded")
         finished, verdict = time.monotonic(), tally.verdict(sampling.aggregate)
-        times = (started, run.decoded, finished, query.start or 0.0, query.end)
+        times = (started, run.decoded, finished, job.start, job.end)
         done = Classification(verdict, sampling, clips, stream.opened, stream.ended, *times)
         self._network_bound = scheduling.is_network_bound(
             done.inference_seconds, self._batcher.workers, done.ended.busy_seconds

@@ -21,14 +21,12 @@ class Query:
 
     def over(self, sampling: Sampling) -> Sampling:
         """The model's sampling with what is asked in its place."""
-        asked = {
-            "frame_rate": self.frame_rate,
-            "stride": self.stride,
-            "tail": self.tail,
-            "aggregate": self.aggregate,
-            "threshold": self.threshold,
-        }
-        changes: dict[str, object] = {name: value for name, value in asked.items() if value is not None}
-        if self.clips is not None:
-            changes["clips"] = None if self.clips == "all" else self.clips
-        return sampling.model_copy(update=changes)
+        changed = sampling.having(
+            frame_rate=self.frame_rate,
+            clips=None if self.clips == "all" else self.clips,
+            stride=self.stride,
+            tail=self.tail,
+            aggregate=self.aggregate,
+            threshold=self.threshold,
+        )
+        return changed.model_copy(update={"clips": None}) if self.clips == "all" else changed

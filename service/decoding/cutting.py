@@ -50,8 +50,9 @@ class Cutter:
         """
         for frame in frames:
             yield from self._add(frame)
-        if self._cut.pad and self._last is not None and self._start is not None and self._whole < self.frames:
-            for _ in range(self._start + self._cut.length - self.frames if self._start < self.frames else 0):
+        uncovered = self._start is not None and max(self._start, self._whole) < self.frames
+        if self._cut.pad and self._last is not None and self._start is not None and uncovered:
+            for _ in range(self._start + self._cut.length - self.frames):
                 yield from self._add(self._last)
 
     def _add(self, frame: Frame) -> Iterator[tuple[ClipSpan, Picture]]:

@@ -26,6 +26,7 @@ class Conversion:
         layout = Layout.of(frame.format)
         if layout is not None and frame.planes[0].line_size > 0:  # negative: stored bottom up
             self._reader = LineReader(layout, self._lines, self._columns, frame.width)
+            self._columns = self._columns - self._reader.first
 
     def convert(self, frame: VideoFrame) -> Picture:
         """The crop, not turned: uint8 [lines, columns, 3] RGB."""
@@ -36,7 +37,7 @@ class Conversion:
         if self._reader is None:  # a format that is rare: the whole picture is converted
             return self._rgba(frame).take(self._lines, axis=0).take(self._columns, axis=1)
         self._reader.read(frame)
-        return self._rgba(self._reader.frame).take(self._columns - self._reader.first, axis=1, mode="clip")
+        return self._rgba(self._reader.frame).take(self._columns, axis=1, mode="clip")
 
     def _rgba(self, frame: VideoFrame) -> npt.NDArray[np.uint32]:
         rgba = self._swscale.reformat(

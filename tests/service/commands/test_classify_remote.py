@@ -1,15 +1,15 @@
 """`r3d-classify --server`, against services that listen."""
 
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 from service.api.schemas import ClassifyAnswer
 from service.settings import Settings
 
+from ...support.http_server import serving
 from ...support.live_server import API_KEY, StubServer
 from ...support.programs import Call, json_lines, program
 from ...support.waiting import eventually
@@ -46,14 +46,8 @@ def another_server() -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as url:
+        yield url
 
 
 def test_nobody_there_and_somebody_else_there(classify: Call, video: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,14 +49,19 @@ def sent(message: messages.Message) -> bytes:
     return messages.LENGTHS.pack(len(header), 0) + header
 
 
+@contextmanager
+def decoding_child() -> "Iterator[tuple[socket.socket, asyncio.Semaphore, asyncio.Task[object]]]":
+    """The child's end of a connection, its only decode slot, and the task that receives its clips."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with ours, theirs:
+        slots = asyncio.Semaphore(1)
+        yield theirs, slots, asyncio.create_task(all_of(ClipStream(job_of(Path("unused")), ours, slots)))
+
+
 def test_a_child_that_makes_no_progress_loses_its_slot_and_then_its_life() -> None:
     async def body() -> None:
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        with ours, theirs:
-            slots = asyncio.Semaphore(1)
-            stream = ClipStream(job_of(Path("unused")), ours, slots)
-            decoding = asyncio.create_task(all_of(stream))
+        with decoding_child() as (_, slots, decoding):
             await asyncio.sleep(STALLED_SECONDS - 1)
             assert slots.locked()
             await asyncio.sleep(2)
@@ -69,12 +76,7 @@ def test_a_child_that_makes_no_progress_loses_its_slot_and_then_its_life() -> No
 
 def test_a_child_that_reports_progress_keeps_its_slot() -> None:
     async def body() -> None:
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        with ours, theirs:
-            slots = asyncio.Semaphore(1)
-            stream = ClipStream(job_of(Path("unused")), ours, slots)
-            decoding = asyncio.create_task(all_of(stream))
+        with decoding_child() as (theirs, slots, decoding):
             for frames in range(10):
                 theirs.sendall(sent(messages.Progress(frames=frames)))
                 await asyncio.sleep(15)
