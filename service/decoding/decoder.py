@@ -13,6 +13,7 @@ from .clip_stream import ClipStream, ProtocolError
 from .fork_client import RETRY, Child, ForkClient
 from .messages import Job
 from .sandbox.confinement import Sandbox, missing
+from .slots import Slots
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class Decoder:
     """
 
     def __init__(self, decode_slots: int, open_slots: int, sandbox: SandboxPolicy = "best-effort") -> None:
-        self._decode_slots = asyncio.Semaphore(decode_slots)
+        self._decode_slots = Slots(decode_slots)
         self._open_slots = asyncio.Semaphore(open_slots)
         self._required = sandbox == "required"
         self._open = 0
