@@ -22,7 +22,8 @@ from benchmarks.harness.report import Json
 from ..support.programs import Served, serving
 
 DOCUMENTED = {200, 415, 422}
-REQUEST_SECONDS = 120.0
+# A busy machine may be slow; the server itself gives up on a request after ten minutes.
+REQUEST_SECONDS = 660.0
 FFMPEG_SECONDS = 120.0
 # So that a video of less than a clip is answered too.
 QUERY = {"view": "segments", "tail": "pad"}
@@ -63,9 +64,12 @@ def frames_by_ffmpeg(path: Path) -> int | None:
 
 
 def see(client: httpx.Client, path: Path) -> Seen:
-    """Post one file."""
-    with path.open("rb") as stream:
-        answer = client.post("/classify", params=QUERY, files={"file": stream})
+    """Post one file; status 0 if there is no answer."""
+    try:
+        with path.open("rb") as stream:
+            answer = client.post("/classify", params=QUERY, files={"file": stream})
+    except httpx.TransportError as error:
+        return Seen(path.name, 0, None, frames_by_ffmpeg(path), repr(error))
     body = answer.json()
     frames = body["video"]["frames"] if answer.status_code == 200 else None
     said = ", ".join(body["warnings"]) if answer.status_code == 200 else body["detail"]
