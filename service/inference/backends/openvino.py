@@ -4,9 +4,7 @@ import sys
 import threading
 from pathlib import Path
 
-import numpy as np
-
-from engine_builder.manifest import Frames, Precision, Probabilities
+from engine_builder.manifest import Frames, Outputs, Precision
 
 from .protocol import Description
 
@@ -79,10 +77,10 @@ class OpenVinoBackend:
         self._request = network.request()
         self.description = network.description
 
-    def infer(self, frames: Frames) -> Probabilities:
+    def infer(self, frames: Frames) -> Outputs:
         """See `Backend.infer`."""
-        self._request.infer([frames], share_inputs=True)
-        return np.array(self._request.get_output_tensor(0).data, np.float32)
+        found = self._request.infer([frames], share_inputs=True)
+        return Outputs.named({name: values for output, values in found.items() for name in output.names})
 
     def close(self) -> None:
         """Nothing to give back before the object goes."""
