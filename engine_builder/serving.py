@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Protocol, cast
 
 from .errors import VerificationError
-from .manifest import ClipFormat, Engine, Frames, Manifest, Probabilities
+from .manifest import ClipFormat, Engine, Frames, Manifest, Outputs
 
 GROUP = "r3d.serving"
 
@@ -47,8 +47,8 @@ class Backend(Protocol):
     def served(self) -> bool:
         """Whether this is the one that the service would take now."""
 
-    def run(self, frames: Frames) -> tuple[Description, Probabilities]:
-        """Clips uint8 [n, T, H, W, 3], n >= 1, to probabilities float32 [n, classes], in the same order.
+    def run(self, frames: Frames) -> tuple[Description, Outputs]:
+        """Clips uint8 [n, T, H, W, 3], n >= 1, to what the network gives for them, in the same order.
 
         Values may be NaN. Raises VerificationError with the reason when this cannot be loaded or run here.
         """
@@ -81,12 +81,11 @@ class Serving(Protocol):
         trt: ModuleType,
         content: bytes,
         max_batch: int,
-        clip: ClipFormat,
-        classes: int,
+        manifest: Manifest,
         precision: str,
         frames: Frames,
-    ) -> Probabilities:
-        """Run a serialised engine that no manifest names yet, on GPU 0, with the module `trt` that built it.
+    ) -> Outputs:
+        """Run a serialised engine that the manifest does not name yet, on GPU 0, with the module `trt` that built it.
 
         `frames` and the result are as for `Backend.run`. Raises VerificationError with the reason when it does not run.
         """

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from .errors import VerificationError
-from .manifest import Engine, Frames, Manifest, Probabilities, Verification, checked_file
+from .manifest import Embeddings, Engine, Frames, Manifest, Outputs, Verification, checked_file
 from .overflow import first_overflow
 from .reference import reference
 from .serving import Backend, Serving
@@ -14,6 +15,8 @@ from .serving import Backend, Serving
 # Largest difference of a probability that rounding explains. Random weights make the most of it: with bf16, an
 # r2plus1d_18 of such differed by up to 0.13.
 TOLERANCE = {"fp32": 1e-3, "fp16": 2e-2, "bf16": 0.15, "int8": 0.15}
+# Largest distance of a clip's embedding from fp32's, as a share of its length, that rounding explains.
+EMBEDDING_TOLERANCE = {"fp32": 1e-3, "fp16": 2e-2, "bf16": 0.1, "int8": 0.3}
 
 
 @dataclass(frozen=True)
@@ -29,15 +32,29 @@ class Result:
     problem: str | None
 
 
-def compare(found: Probabilities, expected: Probabilities) -> Verification:
-    """Probabilities [n, classes] against the reference's, which are finite."""
-    finite = np.isfinite(found)
+def compare(found: Outputs, expected: Outputs) -> Verification:
+    """What a network gave against what the reference did, which is finite."""
+    probabilities, wanted = found.probabilities, expected.probabilities
     return Verification(
-        clips=len(expected),
-        max_abs_difference=float(np.abs(found - expected)[finite].max(initial=0.0)),
-        top1_agreement=float((found.argmax(1) == expected.argmax(1)).mean()),
-        nan_count=int((~finite).sum()),
+        clips=len(wanted),
+        max_abs_difference=float(_difference(probabilities, wanted).max(initial=0.0)),
+        top1_agreement=float((probabilities.argmax(1) == wanted.argmax(1)).mean()),
+        nan_count=found.invalid,
+        max_embedding_distance=_distance(found.embeddings, expected.embeddings),
     )
+
+
+def _difference(found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Of each value; 0 where there is none."""
+    return np.abs(np.where(np.isfinite(found), found, expected) - expected)
+
+
+def _distance(found: Embeddings | None, expected: Embeddings | None) -> float | None:
+    """The largest of a clip, as a share of the length of the reference's."""
+    if found is None or expected is None:
+        return None
+    lengths = np.maximum(np.linalg.norm(expected, axis=1), np.finfo(np.float32).tiny)
+    return float((np.linalg.norm(_difference(found, expected), axis=1) / lengths).max())
 
 
 def verify_model(directory: Path, clips: Frames, serving: Serving) -> list[Result]:
@@ -59,7 +76,7 @@ def verify_model(directory: Path, clips: Frames, serving: Serving) -> list[Resul
     return results
 
 
-def _verify(backend: Backend, directory: Path, manifest: Manifest, clips: Frames, expected: Probabilities) -> Result:
+def _verify(backend: Backend, directory: Path, manifest: Manifest, clips: Frames, expected: Outputs) -> Result:
     engine = backend.engine
     try:
         ran, found = backend.run(clips)
@@ -77,10 +94,20 @@ def problem_of(
     """What is wrong with figures at a precision, naming the layer if the network overflows; None if they are good."""
     if measured.nan_count:
         where = _first_overflow(precision, directory, manifest, clips)
-        return f"{measured.nan_count} probabilities are no numbers: {precision} overflows{where}"
+        return f"{measured.nan_count} values are no numbers: {precision} overflows{where}"
     if measured.max_abs_difference > TOLERANCE[precision]:
         return f"probabilities differ by up to {measured.max_abs_difference:.2g}; {TOLERANCE[precision]:g} is allowed"
-    return None
+    if manifest.embedding and measured.max_embedding_distance is None:
+        return "it gives no embeddings, and the manifest says that it does"
+    return embedding_fault(measured, precision)
+
+
+def embedding_fault(measured: Verification, precision: str) -> str | None:
+    """What is wrong with a precision's embeddings; None if they are good, or there are none."""
+    distance, allowed = measured.max_embedding_distance, EMBEDDING_TOLERANCE[precision]
+    if distance is None or distance <= allowed:
+        return None
+    return f"embeddings are off by up to {distance:.1%} of their length; {allowed:.1%} is allowed"
 
 
 def _first_overflow(precision: str, directory: Path, manifest: Manifest, clips: Frames) -> str:

@@ -70,9 +70,8 @@ def _verify(
 ) -> Verification:
     """Run the engine beside the fp32 reference. Raises VerificationError, naming the layer if fp16 overflows."""
     clips = made_up_clips(manifest.clip)
-    classes = len(manifest.labels)
     try:
-        found = serving.run_engine(trt, content, max_batch, manifest.clip, classes, precision, clips)
+        found = serving.run_engine(trt, content, max_batch, manifest, precision, clips)
     except VerificationError as error:
         raise VerificationError(f"the engine cannot be verified: {error}; --no-verify leaves it out") from error
     measured = compare(found, reference(directory, manifest, clips))

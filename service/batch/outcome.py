@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from ..api.problem import TYPE_PREFIX
 from ..api.schemas import ClassifyAnswer
 from ..classification.query import Query
-from ..errors import StartupError
+from ..errors import ParameterError, StartupError
 
 # Passing trouble is waited out, this often.
 ATTEMPTS = 20
@@ -17,6 +18,8 @@ LONGEST_WAIT = 60.0
 # What the file has nothing to do with: 401, 503 and 507 would meet every other file too, unless 503 says when to come
 # again; 408, 429, 500 and 504 may not.
 FATAL = (401, 503, 507)
+# What is asked of one file is asked of all.
+BAD_PARAMETER = f"{TYPE_PREFIX}{ParameterError.slug}"
 PASSING = (408, 429, 500, 502, 503, 504)
 
 OnProgress = Callable[[str], None]
@@ -56,7 +59,7 @@ class Refusal(Exception):  # noqa: N818
     @property
     def is_fatal(self) -> bool:
         """Whether no other file would fare better now."""
-        return self.status in FATAL and self.retry_after is None
+        return self.type == BAD_PARAMETER or (self.status in FATAL and self.retry_after is None)
 
 
 Outcome = ClassifyAnswer | Refusal

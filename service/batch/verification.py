@@ -12,7 +12,7 @@ from types import ModuleType
 
 import numpy as np
 
-from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, Probabilities, VerificationError
+from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, Outputs, VerificationError
 
 from ..classification.pipeline import job_of
 from ..decoding.decoder import Decoder
@@ -62,7 +62,7 @@ class OnnxWay:
         """The package."""
         return self.candidate.package
 
-    def run(self, frames: Frames) -> tuple[Description, Probabilities]:
+    def run(self, frames: Frames) -> tuple[Description, Outputs]:
         """See `engine_builder.serving.Backend.run`. On the first device of several."""
         return _run(self.candidate.factories[0], frames)
 
@@ -76,7 +76,7 @@ class Unusable:
     served: bool = False
     engine: Engine | None = None
 
-    def run(self, frames: Frames) -> tuple[Description, Probabilities]:
+    def run(self, frames: Frames) -> tuple[Description, Outputs]:
         """Raises VerificationError."""
         raise VerificationError(self.reason)
 
@@ -96,7 +96,7 @@ class EngineWay:
         """Such as "tensorrt-rtx"."""
         return self.engine.runtime.replace("_", "-")
 
-    def run(self, frames: Frames) -> tuple[Description, Probabilities]:
+    def run(self, frames: Frames) -> tuple[Description, Outputs]:
         """See `engine_builder.serving.Backend.run`. On the first device of several."""
         found = find_engine(self.directory, self.manifest, self.settings.devices)
         if isinstance(found, str):
@@ -142,8 +142,8 @@ def measure(directory: Path, manifest: Manifest) -> dict[str, float]:
 
 
 def run_engine(
-    trt: ModuleType, content: bytes, max_batch: int, clip: ClipFormat, classes: int, precision: str, frames: Frames
-) -> Probabilities:
+    trt: ModuleType, content: bytes, max_batch: int, manifest: Manifest, precision: str, frames: Frames
+) -> Outputs:
     """See `Serving.run_engine`."""
     try:
         from ..inference.backends.tensorrt import TensorRtBackend
@@ -151,12 +151,12 @@ def run_engine(
         raise VerificationError(f"PyCUDA cannot be used here ({error}): install the extra `gpu`") from error
 
     def make() -> Backend:
-        return TensorRtBackend(trt, content, max_batch, clip.shape, classes, precision, 0)
+        return TensorRtBackend(trt, content, max_batch, manifest.clip.shape, manifest.outputs, precision, 0)
 
     return _run(make, frames)[1]
 
 
-def _run(factory: BackendFactory, frames: Frames) -> tuple[Description, Probabilities]:
+def _run(factory: BackendFactory, frames: Frames) -> tuple[Description, Outputs]:
     """Create, use and close a backend in a thread of its own. Raises VerificationError."""
     with ThreadPoolExecutor(1) as thread:
         try:
@@ -165,12 +165,12 @@ def _run(factory: BackendFactory, frames: Frames) -> tuple[Description, Probabil
             raise VerificationError(str(error)) from error
 
 
-def _infer(factory: BackendFactory, frames: Frames) -> tuple[Description, Probabilities]:
+def _infer(factory: BackendFactory, frames: Frames) -> tuple[Description, Outputs]:
     backend = factory()
     try:
         step = backend.max_batch
         found = [backend.infer(frames[start : start + step]) for start in range(0, len(frames), step)]
-        return backend.description, np.concatenate(found)
+        return backend.description, Outputs.joined(found)
     finally:
         backend.close()
 

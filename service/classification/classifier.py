@@ -62,6 +62,7 @@ class Classifier:
                 settings.max_batch,
                 settings.batch_wait_ms / 1000,
                 observer,
+                manifest.embedding,
             )
             stack.push_async_callback(asyncio.to_thread, batcher.close)
             description = await _start(batcher)

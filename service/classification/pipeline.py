@@ -57,6 +57,7 @@ class Pipeline:
             self._active -= 1
 
     async def _classify(self, path: Path, query: Query, on_clip: OnClip | None) -> Classification:
+        query.check(self._manifest)
         started = time.monotonic()
         run = _Run(asyncio.Semaphore(scheduling.window(self._active, self._batcher.workers)))
         sampling = query.over(self._manifest.sampling)
@@ -66,7 +67,7 @@ class Pipeline:
             feeding = asyncio.create_task(self._feed(stream, run))
             try:
                 tally, clips = Tally.over(len(self._manifest.labels)), []
-                async for result in self._results(run):
+                async for result in self._results(run, query.embedding):
                     tally.add(result.probabilities)
                     clips.append(result)
                     if on_clip is not None:
@@ -102,12 +103,12 @@ class Pipeline:
             run.pending.put_nowait(None)
 
     @staticmethod
-    async def _results(run: _Run) -> AsyncIterator[ClipResult]:
+    async def _results(run: _Run, embedding: bool) -> AsyncIterator[ClipResult]:
         while (item := await run.pending.get()) is not None:
             span, future = item
             outcome = await asyncio.wrap_future(future)
             run.window.release()
-            yield ClipResult(span, outcome)
+            yield ClipResult(span, outcome.apart(embedding))
 
 
 def job_of(path: Path, clip: ClipFormat, settings: Settings, sampling: Sampling | None = None, threads: int = 1) -> Job:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine_builder.manifest import Probabilities, Sampling
+from engine_builder.manifest import Embeddings, Probabilities, Sampling
 
 from ..decoding.messages import ClipSpan, Ended, Opened
 from ..inference.clip_queue import Outcome
@@ -20,6 +20,11 @@ class ClipResult:
     def probabilities(self) -> Probabilities:
         """float32 [classes]; not to be written to."""
         return self.outcome.probabilities
+
+    @property
+    def embedding(self) -> Embeddings | None:
+        """float32 [features], if it was asked for; not to be written to."""
+        return self.outcome.embedding
 
 
 @dataclass(frozen=True)

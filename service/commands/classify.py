@@ -83,14 +83,18 @@ def classify(
     tail: Annotated[Tail | None, typer.Option(help="What becomes of frames that fill no clip.")] = None,
     aggregate: Annotated[Aggregate | None, typer.Option(help="What decides the label.")] = None,
     threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Clips less sure are in no segment.")] = None,
+    embedding: Annotated[bool, typer.Option("--embedding", help="Each clip's features, in JSON lines.")] = False,
 ) -> None:  # fmt: skip
     """Classify video files.
 
     Exit status: 0 all good, 1 some failed, 2 bad usage, 3 nothing can be classified: no model, or no service.
     """
     logging.basicConfig(level=logging.ERROR)
-    sampling = Query(frame_rate, _clips(clips), stride, tail, aggregate, threshold, start, end)
-    options = Options(top_k, sampling)
+    form = "json" if json or out else form
+    if embedding and form != "json":
+        raise typer.BadParameter("it is told in JSON lines: --json, or --out FILE", param_hint="--embedding")
+    query = Query(frame_rate, _clips(clips), stride, tail, aggregate, threshold, start, end, embedding)
+    options = Options(top_k, query)
     with ExitStack() as stack:
         try:
             chosen = [*(videos or []), *(files_in(manifest) if manifest else [])]
@@ -101,7 +105,7 @@ def classify(
         if not chosen:
             raise typer.BadParameter("name a video, or a list of them with --from")
         left = [video for video in chosen if results is None or str(video) not in results.done]
-        report = results.add if results else partial(_print, "json" if json else form, every_clip)
+        report = results.add if results else partial(_print, form, every_clip)
         opening = remote(server, key, options) if server else local(_settings(model), options)
         status = asyncio.run(run(opening, left, jobs or (available_cpus() if out else 1), report))
     if status:

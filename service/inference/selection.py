@@ -49,7 +49,7 @@ def _tensorrt(found: UsableEngine, manifest: Manifest, settings: Settings) -> li
         from .backends.tensorrt import TensorRtBackend
 
         batch = min(found.engine.max_batch, settings.max_batch)
-        labels, precision = len(manifest.labels), found.engine.precision
-        return TensorRtBackend(found.trt, content, batch, manifest.clip.shape, labels, precision, device)
+        shape, outputs, precision = manifest.clip.shape, manifest.outputs, found.engine.precision
+        return TensorRtBackend(found.trt, content, batch, shape, outputs, precision, device)
 
     return [partial(make, device) for device in settings.devices]

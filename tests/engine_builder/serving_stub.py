@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 from engine_builder.errors import VerificationError
-from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, Probabilities
+from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, Outputs
 from engine_builder.serving import Backend, Description, find_serving
 
 
@@ -14,16 +14,16 @@ from engine_builder.serving import Backend, Description, find_serving
 class Answering:
     """A backend with ready answers, or with the reason why it does not run."""
 
-    answers: Probabilities | str
+    answers: Outputs | str
     precision: str = "fp32"
     engine: Engine | None = None
     served: bool = True
     name: str = "stub"
 
-    def run(self, frames: Frames) -> tuple[Description, Probabilities]:
+    def run(self, frames: Frames) -> tuple[Description, Outputs]:
         if isinstance(self.answers, str):
             raise VerificationError(self.answers)
-        assert len(frames) == len(self.answers)
+        assert len(frames) == len(self.answers.probabilities)
         return SimpleNamespace(backend=self.name, precision=self.precision, device="a device"), self.answers
 
 
@@ -47,10 +47,9 @@ class ServingStub:
         trt: ModuleType,
         content: bytes,
         max_batch: int,
-        clip: ClipFormat,
-        classes: int,
+        manifest: Manifest,
         precision: str,
         frames: Frames,
-    ) -> Probabilities:
+    ) -> Outputs:
         assert precision == self._backends[0].precision
         return self._backends[0].run(frames)[1]

@@ -12,7 +12,7 @@ import pytest
 
 from engine_builder.build import BuildOptions, build_model
 from engine_builder.errors import BuildError, VerificationError
-from engine_builder.manifest import ClipFormat, Manifest, Precision, Verification
+from engine_builder.manifest import ClipFormat, Manifest, Outputs, Precision, Verification
 from engine_builder.overflow import first_overflow
 from engine_builder.reference import reference
 from engine_builder.sample_clips import made_up_clips
@@ -42,8 +42,9 @@ def test_an_engine_is_built(trt: Any, full_size: tuple[str, Path], precision: Pr
     onnx = model / manifest.onnx[precision].file
     definition = define(trt, onnx, ClipFormat(), OPTIONS)
     network = definition.network
-    assert (network.num_inputs, network.num_outputs) == (1, 1)
-    frames, probabilities = network.get_input(0), network.get_output(0)
+    assert (network.num_inputs, network.num_outputs) == (1, 2)
+    frames, probabilities, embedding = network.get_input(0), network.get_output(0), network.get_output(1)
+    assert (embedding.name, embedding.dtype, tuple(embedding.shape)) == ("embedding", trt.float32, (-1, 512))
     assert (frames.name, frames.dtype, tuple(frames.shape)) == ("frames", trt.uint8, (-1, 32, 112, 112, 3))
     assert (probabilities.name, probabilities.dtype) == ("probabilities", trt.float32)
     assert tuple(probabilities.shape) == (-1, 400)
@@ -131,9 +132,10 @@ def hot_model(folder: Path) -> Path:
 def test_only_an_engine_that_is_right_is_published(tmp_path: Path) -> None:
     directory = hot_model(tmp_path)
     right = reference(directory, Manifest.load(directory), made_up_clips(SMALL))
-    overflow, wrong = np.full_like(right, np.nan), right + np.float32(0.03)
+    overflow = Outputs(np.full_like(right.probabilities, np.nan), right.embeddings)
+    wrong = Outputs(right.probabilities + np.float32(0.03), right.embeddings)
     for answers, reason in (
-        (overflow, r"12 probabilities are no numbers: fp16 overflows, first in layer2\.0\."),
+        (overflow, r"12 values are no numbers: fp16 overflows, first in layer2\.0\."),
         (wrong, r"differ by up to 0\.03; 0\.02 is allowed"),
         ("no GPU", "cannot be verified: no GPU; --no-verify leaves it out"),
     ):
@@ -142,7 +144,9 @@ def test_only_an_engine_that_is_right_is_published(tmp_path: Path) -> None:
         assert Manifest.load(directory).engines == ()
         assert not (directory / "model.fp16.engine").exists()
     added = add_engine(directory, "fp16", OPTIONS, ServingStub(Answering(right, "fp16")))
-    assert added.verification == Verification(clips=4, max_abs_difference=0, top1_agreement=1, nan_count=0)
+    assert added.verification == Verification(
+        clips=4, max_abs_difference=0, top1_agreement=1, nan_count=0, max_embedding_distance=0
+    )
     assert Manifest.load(directory).engines == (added,)
 
 

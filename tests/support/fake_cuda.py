@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 CLASSES = 9
+FEATURES = 64
 
 
 class Error(Exception):
@@ -76,7 +77,7 @@ class Machine:
         stream.work.append(copy)
 
     def tensorrt(self) -> Any:
-        """The module `tensorrt`, whose engines tell a clip's class by its first pixel."""
+        """The module `tensorrt`, whose engines tell a clip's class by its first pixel; the embedding begins with it."""
         machine = self
 
         class Runtime:
@@ -138,6 +139,10 @@ class Execution:
 
     def _compute(self, shape: tuple[int, ...]) -> None:
         frames = self._machine.memory[self._addresses["frames"]][: np.prod(shape)].reshape(shape)
+        first = frames[:, 0, 0, 0, 0].astype(int)
         found = np.full((shape[0], CLASSES), 0.05, np.float32)
-        found[np.arange(shape[0]), frames[:, 0, 0, 0, 0].astype(int) * CLASSES // 256] = 0.6
-        self._machine.memory[self._addresses["probabilities"]][: found.nbytes] = found.reshape(-1).view(np.uint8)
+        found[np.arange(shape[0]), first * CLASSES // 256] = 0.6
+        embeddings = (first[:, None] + np.arange(FEATURES)).astype(np.float32)
+        # All outputs need an address, or TensorRT refuses to run.
+        for name, values in {"probabilities": found, "embedding": embeddings}.items():
+            self._machine.memory[self._addresses[name]][: values.nbytes] = values.reshape(-1).view(np.uint8)

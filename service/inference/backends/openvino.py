@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
-from engine_builder.manifest import Frames, Precision, Probabilities
+from engine_builder.manifest import Frames, Outputs, Precision
 
 from .protocol import Description
 from .whole_machine import WholeMachine
@@ -88,7 +86,7 @@ class OpenVinoBackend:
             whole.load()
         self.description = network.description
 
-    def infer(self, frames: Frames) -> Probabilities:
+    def infer(self, frames: Frames) -> Outputs:
         """See `Backend.infer`."""
         if self._whole is None:
             return _run(self._request, frames)
@@ -120,6 +118,6 @@ class WholeMachineNetwork:
             yield self._request if alone else None
 
 
-def _run(request: openvino.InferRequest, frames: Frames) -> Probabilities:
-    request.infer([frames], share_inputs=True)
-    return np.array(request.get_output_tensor(0).data, np.float32)
+def _run(request: openvino.InferRequest, frames: Frames) -> Outputs:
+    found = request.infer([frames], share_inputs=True)
+    return Outputs.named({name: values for output, values in found.items() for name in output.names})

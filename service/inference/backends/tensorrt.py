@@ -4,14 +4,15 @@ TensorRT works in the device's *primary* context, so that is the one retained an
 `pycuda.autoinit` and `make_context` would make another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from pycuda import driver
 
-from engine_builder.manifest import INPUT, OUTPUT, Frames, Probabilities
+from engine_builder.manifest import INPUT, Frames, Outputs
 
 from ...errors import BackendLostError
 from .protocol import Description
@@ -27,9 +28,9 @@ class _Slot:
     stream: Any
     execution: Any
     staged_input: Frames  # page-locked
-    staged_output: Probabilities  # page-locked
+    staged_outputs: dict[str, npt.NDArray[np.float32]]  # page-locked
     device_input: Any
-    device_output: Any
+    device_outputs: dict[str, Any]
     clips: int = 0
 
 
@@ -39,15 +40,23 @@ class TensorRtBackend:
     depth = DEPTH
 
     def __init__(
-        self, trt: Any, engine: bytes, max_batch: int, shape: tuple[int, ...], classes: int, precision: str, device: int
+        self,
+        trt: Any,
+        engine: bytes,
+        max_batch: int,
+        shape: tuple[int, ...],
+        outputs: Mapping[str, int],
+        precision: str,
+        device: int,
     ) -> None:
         """Load a serialised engine with `trt` (module `tensorrt` or `tensorrt_rtx`) on GPU number `device`.
 
-        `shape` is a clip's, [T, H, W, 3]. Raises BackendLostError when the GPU or the engine cannot be used.
+        `shape` is a clip's, [T, H, W, 3]; `outputs` are all that the engine has, and how many values each has for a
+        clip. Raises BackendLostError when the GPU or the engine cannot be used.
         """
         self.max_batch = max_batch
         self.warm_up = sorted({1, max_batch})
-        self._shape, self._classes = shape, classes
+        self._shape, self._outputs = shape, outputs
         try:
             driver.init()
             gpu = driver.Device(device)
@@ -71,11 +80,14 @@ class TensorRtBackend:
         if execution is None:
             raise BackendLostError("TensorRT cannot make an execution context")
         staged_input = driver.pagelocked_empty((self.max_batch, *self._shape), np.uint8)
-        staged_output = driver.pagelocked_empty((self.max_batch, self._classes), np.float32)
-        device_input, device_output = driver.mem_alloc(staged_input.nbytes), driver.mem_alloc(staged_output.nbytes)
-        execution.set_tensor_address(INPUT, int(device_input))
-        execution.set_tensor_address(OUTPUT, int(device_output))
-        return _Slot(driver.Stream(), execution, staged_input, staged_output, device_input, device_output)
+        staged_outputs = {
+            name: driver.pagelocked_empty((self.max_batch, size), np.float32) for name, size in self._outputs.items()
+        }
+        device_input = driver.mem_alloc(staged_input.nbytes)
+        device_outputs = {name: driver.mem_alloc(staged.nbytes) for name, staged in staged_outputs.items()}
+        for name, memory in {INPUT: device_input, **device_outputs}.items():
+            execution.set_tensor_address(name, int(memory))
+        return _Slot(driver.Stream(), execution, staged_input, staged_outputs, device_input, device_outputs)
 
     def start(self, clips: Sequence[Frames]) -> _Slot:
         """See `PipelinedBackend.start`. Raises BackendLostError for CUDA's errors, none of which can be mended here."""
@@ -88,21 +100,23 @@ class TensorRtBackend:
             accepted = slot.execution.set_input_shape(INPUT, (count, *self._shape))
             if not (accepted and slot.execution.execute_async_v3(slot.stream.handle)):
                 raise BackendLostError("TensorRT refused a batch")
-            driver.memcpy_dtoh_async(slot.staged_output[:count], slot.device_output, slot.stream)
+            for name, staged in slot.staged_outputs.items():
+                driver.memcpy_dtoh_async(staged[:count], slot.device_outputs[name], slot.stream)
         except driver.Error as error:
             raise BackendLostError(f"CUDA failed: {error}") from error
         return slot
 
-    def finish(self, in_flight: _Slot) -> Probabilities:
+    def finish(self, in_flight: _Slot) -> Outputs:
         """See `PipelinedBackend.finish`. Raises BackendLostError."""
         try:
             in_flight.stream.synchronize()
         except driver.Error as error:
             raise BackendLostError(f"CUDA failed: {error}") from error
         self._free.append(in_flight)
-        return in_flight.staged_output[: in_flight.clips].copy()
+        clips = in_flight.clips
+        return Outputs.named({name: staged[:clips].copy() for name, staged in in_flight.staged_outputs.items()})
 
-    def infer(self, frames: Frames) -> Probabilities:
+    def infer(self, frames: Frames) -> Outputs:
         """See `Backend.infer`."""
         return self.finish(self.start(list(frames)))
 

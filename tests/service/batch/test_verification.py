@@ -152,18 +152,20 @@ def bright(*labels: int) -> Frames:
     return np.stack([np.full(CLIP.shape, label * 255 // 9 + 10, np.uint8) for label in labels])
 
 
-def test_an_engine_is_run_before_it_is_published(machine: Machine) -> None:
+def test_an_engine_is_run_before_it_is_published(machine: Machine, manifest: Manifest) -> None:
     labels = (3, 1, 4, 1, 5, 8)
-    found = verification.run_engine(machine.tensorrt(), b"engine", 4, CLIP, 9, "fp16", bright(*labels))
-    assert found.shape == (6, 9)
-    assert found.argmax(1).tolist() == list(labels)
+    found = verification.run_engine(machine.tensorrt(), b"engine", 4, manifest, "fp16", bright(*labels))
+    assert found.probabilities.shape == (6, 9)
+    assert found.probabilities.argmax(1).tolist() == list(labels)
+    assert found.embeddings is not None
+    assert found.embeddings.shape == (6, 64)
     assert [what for what, _ in machine.contexts] == ["push", "pop"]
     assert len({thread for _, thread in machine.contexts} | {threading.get_ident()}) == 2
 
 
-def test_an_engine_that_fails(machine: Machine) -> None:
+def test_an_engine_that_fails(machine: Machine, manifest: Manifest) -> None:
     with pytest.raises(VerificationError, match="cannot load the engine"):
-        verification.run_engine(machine.tensorrt(), b"nonsense", 4, CLIP, 9, "fp16", bright(1))
+        verification.run_engine(machine.tensorrt(), b"nonsense", 4, manifest, "fp16", bright(1))
     machine.failing = True
     with pytest.raises(VerificationError, match="illegal memory access"):
-        verification.run_engine(machine.tensorrt(), b"engine", 4, CLIP, 9, "fp16", bright(1))
+        verification.run_engine(machine.tensorrt(), b"engine", 4, manifest, "fp16", bright(1))

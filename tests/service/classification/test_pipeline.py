@@ -7,10 +7,11 @@ import pytest
 
 from engine_builder.manifest import Manifest
 from service.classification.pipeline import Pipeline
+from service.classification.query import Query
 from service.classification.results import ClipResult
 from service.classification.scheduling import WINDOW
 from service.decoding.decoder import Decoder
-from service.errors import InferenceError, VideoTooShortError
+from service.errors import InferenceError, ParameterError, VideoTooShortError
 from service.inference.batcher import Batcher
 from service.settings import Settings
 
@@ -57,6 +58,31 @@ def test_many_videos_at_once_do_not_mix(tmp_path: Path, manifest: Manifest) -> N
         async with pipeline_of(BrightnessBackend(), manifest) as (pipeline, _):
             found = await asyncio.gather(*(pipeline.classify(video) for video in videos))
         assert [done.verdict.label_index for done in found] == [level * 9 // 256 for level in levels]
+
+    asyncio.run(run())
+
+
+def test_embeddings_are_kept_if_asked_for(tmp_path: Path, manifest: Manifest) -> None:
+    video = shades(tmp_path / "a.mp4", 40, 150)
+
+    async def run() -> None:
+        async with pipeline_of(BrightnessBackend(), manifest) as (pipeline, _):
+            asked = await pipeline.classify(video, Query(embedding=True))
+            not_asked = await pipeline.classify(video)
+        first = [float(each.embedding[0]) for each in asked.clips if each.embedding is not None]
+        assert first == pytest.approx([40, 150], abs=2)
+        assert [each.embedding for each in not_asked.clips] == [None, None]
+
+    asyncio.run(run())
+
+
+def test_a_model_without_embeddings_says_so_before_anything_is_decoded(manifest: Manifest) -> None:
+    old = manifest.model_copy(update={"embedding": None})
+
+    async def run() -> None:
+        async with pipeline_of(BrightnessBackend(), old) as (pipeline, _):
+            with pytest.raises(ParameterError, match="this model gives no embeddings; build it again"):
+                await pipeline.classify(Path("not there"), Query(embedding=True))
 
     asyncio.run(run())
 

@@ -6,16 +6,19 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 
+from engine_builder.manifest import Outputs
 from service.errors import BackendLostError, NotReadyError
 from service.inference.backends.protocol import Backend, PipelinedBackend
 from service.inference.batcher import Batcher
 
 from ...support.fake_cuda import Machine
-from ...support.stubs import SHAPE, clip_of
+from ...support.stubs import CLASSES, FEATURES, SHAPE, clip_of
 
 Make = Callable[..., Backend]
+OUTPUTS = {"probabilities": CLASSES, "embedding": FEATURES}
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def make(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     module = importlib.import_module("service.inference.backends.tensorrt")
 
     def factory(content: bytes = b"engine", device: int = 0) -> Backend:
-        backend: Backend = module.TensorRtBackend(machine.tensorrt(), content, 4, SHAPE, 9, "fp16", device)
+        backend: Backend = module.TensorRtBackend(machine.tensorrt(), content, 4, SHAPE, OUTPUTS, "fp16", device)
         return backend
 
     yield factory
@@ -48,16 +51,26 @@ def test_every_clip_gets_its_own_answer_through_the_pipeline(make: Make, machine
     batcher.close()
 
 
+def labels(outputs: Outputs) -> list[int]:
+    """Of each clip; the embedding says the same."""
+    assert outputs.embeddings is not None
+    assert outputs.embeddings.shape == (len(outputs.probabilities), FEATURES)
+    found: list[int] = outputs.probabilities.argmax(1).tolist()
+    assert (outputs.embeddings[:, 0] * CLASSES // 256).tolist() == found
+    assert (np.diff(outputs.embeddings) == 1).all()
+    return found
+
+
 def test_two_batches_under_way_do_not_mix(make: Make) -> None:
     backend = make()
     assert isinstance(backend, PipelinedBackend)
     first = backend.start([clip_of(1), clip_of(2), clip_of(3)])
     second = backend.start([clip_of(4)])
-    assert backend.finish(first).argmax(1).tolist() == [1, 2, 3]
+    assert labels(backend.finish(first)) == [1, 2, 3]
     third = backend.start([clip_of(5), clip_of(6)])
     kept = backend.finish(second)
-    assert backend.finish(third).argmax(1).tolist() == [5, 6]
-    assert kept.argmax(1).tolist() == [4]
+    assert labels(backend.finish(third)) == [5, 6]
+    assert labels(kept) == [4]
     backend.close()
 
 

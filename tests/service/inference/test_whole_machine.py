@@ -74,10 +74,10 @@ def test_what_serves_has_it_and_what_is_measured_has_not(
 
     monkeypatch.setattr(OpenVinoNetwork, "_compile", counted)
     clip = np.random.default_rng(0).integers(0, 256, (1, 32, 112, 112, 3), np.uint8)
-    measured = candidates[2].factories[0]().infer(clip)
+    measured = candidates[2].factories[0]().infer(clip).probabilities
     assert len(compiled) == 1
     serving = candidates[2].serving[0]()
     assert len(compiled) == 2
-    assert np.abs(serving.infer(clip) - measured).max() < 0.02
+    assert np.abs(serving.infer(clip).probabilities - measured).max() < 0.02
     candidates[1].serving[0]()  # all threads on a clip, always: that network serves it too
     assert len(compiled) == 2
