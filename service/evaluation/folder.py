@@ -49,7 +49,7 @@ def open_folder(folder: Path, setup: Setup) -> Iterator[ResultsFile]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open_results(folder / RESULTS) as results:
-        if results.done or lines_of(folder):
+        if lines_of(folder):
             _check(folder, setup)
         _write(folder / SUMMARY, {"setup": setup.model_dump()})
         yield results

@@ -108,10 +108,10 @@ def _lines(listed: Path) -> list[tuple[int, str]]:
 
 
 def _splitter(first: str) -> Callable[[str], list[str]]:
-    if "," in first:
-        return lambda line: next(csv.reader([line]))
     if "\t" in first:
         return lambda line: line.split("\t")
+    if "," in first:
+        return lambda line: next(csv.reader([line]))
     return lambda line: line.rsplit(maxsplit=1)
 
 

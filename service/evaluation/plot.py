@@ -35,4 +35,5 @@ def plot_confusion(path: Path, figures: Figures, labels: Sequence[str]) -> None:
 
 def _shares(counted: Counted) -> npt.NDArray[np.float64]:
     counts = counted.confusion.astype(np.float64)
-    return counts / np.maximum(1.0, counts.sum(axis=1, keepdims=True))
+    shares: npt.NDArray[np.float64] = counts / np.maximum(1.0, counts.sum(axis=1, keepdims=True))
+    return shares
