@@ -16,10 +16,19 @@ from ..classification.classifier import Classifier
 from ..classification.pipeline import OnClip
 from ..classification.results import Classification
 from ..classification.vote import Tally, top_indices
-from ..errors import ServiceError, VideoError
+from ..errors import (
+    DecoderCrashedError,
+    FrameRateError,
+    ServiceError,
+    VideoError,
+    VideoTooLongError,
+    VideoTooShortError,
+)
 from ..settings import Settings
 
 TOP = 5
+# What one sampling may meet and another not; a decoder's memory is shared by the clips of all that are held.
+OF_A_SAMPLING = (VideoTooShortError, VideoTooLongError, FrameRateError, DecoderCrashedError)
 
 
 class SamplingScore(BaseModel):
@@ -99,7 +108,7 @@ class Scorer:
     async def _score(self, video: Path, on_clip: OnClip) -> VideoScore:
         try:
             done = await self._classifier.classify_each(video, list(self._samplings.values()), on_clip)
-        except VideoError:
+        except OF_A_SAMPLING:
             if len(self._samplings) == 1:
                 raise
             return await self._score_apart(video, on_clip)
