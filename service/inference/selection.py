@@ -39,7 +39,7 @@ def choose(settings: Settings, directory: Path, manifest: Manifest) -> Choice:
             raise StartupError(f"R3D_BACKEND=tensorrt, but {found}")
         refused = f"TensorRT: {found}; "
     candidate, reason = fastest(settings, directory, manifest)
-    return Choice(candidate.package, candidate.precision, refused + reason, candidate.factories)
+    return Choice(candidate.package, candidate.precision, refused + reason, candidate.serving or candidate.factories)
 
 
 def _tensorrt(found: UsableEngine, manifest: Manifest, settings: Settings) -> list[BackendFactory]:
