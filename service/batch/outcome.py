@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ..api.problem import TYPE_PREFIX
 from ..api.schemas import ClassifyAnswer
@@ -62,17 +62,22 @@ class Refusal(Exception):  # noqa: N818
         return self.type == BAD_PARAMETER or (self.status in FATAL and self.retry_after is None)
 
 
+Answer = TypeVar("Answer")
+AnswerGiven = TypeVar("AnswerGiven", covariant=True)
+
+
+class FileWorker(Protocol[AnswerGiven]):
+    """Works on files, several at once; `on_progress` is called with what is being done to one."""
+
+    async def __call__(self, video: Path, on_progress: OnProgress) -> AnswerGiven:
+        """Raises Refusal; StartupError when nothing can be done at all; OSError for a file that is not there."""
+
+
+FileClassifier = FileWorker[ClassifyAnswer]
 Outcome = ClassifyAnswer | Refusal
 
 
-class FileClassifier(Protocol):
-    """Classifies files, several at once; `on_progress` is called with what is being done to one."""
-
-    async def __call__(self, video: Path, on_progress: OnProgress) -> ClassifyAnswer:
-        """Raises Refusal; StartupError when nothing can be classified at all; OSError for a file that is not there."""
-
-
-async def outcome_of(classify: FileClassifier, video: Path, on_progress: OnProgress) -> Outcome:
+async def outcome_of(classify: FileWorker[Answer], video: Path, on_progress: OnProgress) -> Answer | Refusal:
     """What becomes of a file, passing trouble waited out.
 
     Raises StartupError when the fault is not the file's and another would fare no better.

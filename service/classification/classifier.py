@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine_builder.manifest import Manifest, ManifestError
+from engine_builder.manifest import Manifest, ManifestError, Sampling
 
 from ..decoding.decoder import Decoder
 from ..decoding.fork_client import ForkClient
@@ -77,6 +77,15 @@ class Classifier:
         Cancelling it kills the decoder and drops the clips still queued. Raises ServiceError.
         """
         return await self._pipeline.classify(path, query, on_clip)
+
+    async def classify_each(
+        self, path: Path, samplings: Sequence[Sampling], on_clip: OnClip | None = None
+    ) -> list[Classification]:
+        """Classify the video at `path` by each of the samplings, decoding it once; otherwise as `classify`.
+
+        A clip that has the same frames in several goes through the network once. Each sampling must find a clip.
+        """
+        return await self._pipeline.classify_each(path, samplings, on_clip)
 
     @property
     def queued_clips(self) -> int:

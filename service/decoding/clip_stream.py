@@ -133,6 +133,8 @@ class ClipStream:
             message = MESSAGES.validate_json((await self._read(header_length)).tobytes())
         except ValidationError as error:
             raise ProtocolError("malformed message") from error
+        if isinstance(message, ClipSpan) and message.sampling >= len(self._job.samplings):
+            raise ProtocolError("clip of no sampling")
         if frames_length != (self._job.clip_bytes if isinstance(message, ClipSpan) else 0):
             raise ProtocolError("clip of a wrong size")
         frames = await self._read(frames_length)

@@ -3,9 +3,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from engine_builder.manifest import Manifest
+from engine_builder.manifest import Manifest, Sampling
 from service.classification.pipeline import Pipeline
 from service.classification.query import Query
 from service.classification.results import ClipResult
@@ -46,6 +47,39 @@ def test_clips_in_order_and_the_vote(tmp_path: Path, manifest: Manifest) -> None
         assert done.verdict.confidence == pytest.approx((0.6 + 0.6 + 0.05 + 0.05) / 4, abs=1e-3)
         assert (done.ended.frames, done.opened.codec) == (128, "h264")
         assert done.total_seconds > 0
+
+    asyncio.run(run())
+
+
+def test_several_samplings_of_one_video_are_answered_as_each_alone(tmp_path: Path, manifest: Manifest) -> None:
+    video = shades(tmp_path / "a.mp4", 40, 150, 150, 220)
+    samplings = [Sampling(), Sampling(stride=16, aggregate="mean"), Sampling(clips=2), Sampling(frame_rate=12.5)]
+
+    async def run() -> None:
+        async with pipeline_of(BrightnessBackend(), manifest) as (pipeline, _):
+            together = await pipeline.classify_each(video, samplings)
+            alone = [(await pipeline.classify_each(video, [sampling]))[0] for sampling in samplings]
+        assert [done.sampling for done in together] == samplings
+        for one, other in zip(together, alone, strict=True):
+            assert one.verdict.label_index == other.verdict.label_index
+            assert [clip.span.start_frame for clip in one.clips] == [clip.span.start_frame for clip in other.clips]
+            found, expected = ([clip.probabilities for clip in done.clips] for done in (one, other))
+            assert np.array_equal(found, expected)
+        assert [len(done.clips) for done in together] == [4, 7, 2, 2]
+
+    asyncio.run(run())
+
+
+def test_a_clip_that_two_samplings_take_goes_through_the_network_once(tmp_path: Path, manifest: Manifest) -> None:
+    video = write_video(tmp_path / "a.mp4", 128, size=(64, 48))
+    backend = BrightnessBackend()
+
+    async def run() -> None:
+        async with pipeline_of(backend, manifest) as (pipeline, _):
+            warm_up = sum(backend.batches)
+            every, half = await pipeline.classify_each(video, [Sampling(), Sampling(stride=64)])
+        assert sum(backend.batches) - warm_up == 4
+        assert half.clips[1].outcome.started == every.clips[2].outcome.started
 
     asyncio.run(run())
 

@@ -20,6 +20,11 @@ from ...support.virtual_time import run_at_once
 CLIP = (
     messages.ClipSpan(index=0, start_frame=0, end_frame=32, start_seconds=0, end_seconds=1).model_dump_json().encode()
 )
+OTHER = (
+    messages.ClipSpan(sampling=1, index=0, start_frame=0, end_frame=32, start_seconds=0, end_seconds=1)
+    .model_dump_json()
+    .encode()
+)
 
 
 @pytest.mark.parametrize(
@@ -29,8 +34,9 @@ CLIP = (
         (messages.LENGTHS.pack(2, 0) + b"{}", "malformed"),
         (messages.LENGTHS.pack(4, 0) + b"\xff\xff\xff\xff", "malformed"),
         (messages.LENGTHS.pack(len(CLIP), 5) + CLIP + b"12345", "wrong size"),
+        (messages.LENGTHS.pack(len(OTHER), 5) + OTHER + b"12345", "no sampling"),
     ],
-    ids=["too long", "no message", "no JSON", "a clip of a wrong size"],
+    ids=["too long", "no message", "no JSON", "a clip of a wrong size", "a clip of a sampling that is not there"],
 )
 def test_a_child_that_sends_nonsense_is_not_believed(packet: bytes, reason: str) -> None:
     async def body() -> None:
