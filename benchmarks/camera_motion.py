@@ -2,9 +2,11 @@
 
 Renders test videos in another way than training does: stills cut from the given videos, moved by OpenCV's `warpAffine`,
 encoded as H.264 or MPEG-4 at several sizes, frame rates and qualities. Sends them through `r3d-classify` and prints
-the confusion matrix of clips and of videos.
+the confusion matrix of clips and of videos. `--int8`: how often an int8 network says the same as fp32, of the rendered
+videos and of the given ones as they are. Its scales come from other rendered videos.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,12 +19,16 @@ import numpy.typing as npt
 import typer
 
 from service.api.schemas import ClassifyAnswer
+from service.settings import PrecisionChoice
 
+from .harness.integers import agreement, bundled_with_int8
 from .harness.report import Videos
 from .rendered.poses import LABELS
 from .rendered.shots import Shot, encode, stills
 
 Counts = npt.NDArray[np.int64]
+CALIBRATION_VIDEOS = 10  # per label: enough for a hundred clips to calibrate with, and fifty held out
+REAL_STRIDE = 8  # frames from clip to clip of the given videos: there are few of them
 
 
 def render_all(videos: list[Path], per_class: int, seed: int, folder: Path) -> list[tuple[int, Path]]:
@@ -40,11 +46,15 @@ def render_all(videos: list[Path], per_class: int, seed: int, folder: Path) -> l
     return [(shot.label, path) for shot, path in jobs]
 
 
-def classify(paths: list[Path], model: Path | None) -> list[ClassifyAnswer]:
+def classify(
+    paths: list[Path], model: Path | None, precision: PrecisionChoice = "auto", stride: int | None = None
+) -> list[ClassifyAnswer]:
     """Each video's answer, by the project's own command."""
     command = [str(Path(sys.executable).with_name("r3d-classify")), "--json"]
     command += ["--model", str(model)] if model else []
-    done = subprocess.run([*command, *map(str, paths)], capture_output=True, text=True, check=True)
+    command += ["--stride", str(stride)] if stride else []
+    environment = os.environ | {"R3D_PRECISION": precision}
+    done = subprocess.run([*command, *map(str, paths)], capture_output=True, text=True, check=True, env=environment)
     return [ClassifyAnswer.model_validate_json(line) for line in done.stdout.splitlines()]
 
 
@@ -75,12 +85,22 @@ def report(title: str, counts: Counts) -> None:
         print(f"  {label:{width}} " + " ".join(f"{count:4d}" for count in row) + f"  {right:.1%}")
 
 
+def compare_int8(videos: list[Path], rendered: list[Path], folder: Path, seed: int) -> None:
+    """Print how often int8 says the same as fp32."""
+    folder.mkdir()
+    model = bundled_with_int8(folder, [path for _, path in render_all(videos, CALIBRATION_VIDEOS, seed + 1, folder)])
+    for title, paths, stride in (("rendered", rendered, None), ("real", videos, REAL_STRIDE)):
+        fp32, int8 = classify(paths, model, "fp32", stride), classify(paths, model, "int8", stride)
+        print(*agreement(title, fp32, int8), sep="\n")
+
+
 def run(
     videos: Videos,
     per_class: Annotated[int, typer.Option(min=1, help="Videos per label.")] = 60,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     model: Annotated[Path | None, typer.Option(help="Model directory. Default: the bundled model.")] = None,
     keep: Annotated[Path | None, typer.Option(help="A folder for the videos, and their list for r3d-evaluate.")] = None,
+    int8: Annotated[bool, typer.Option("--int8", help="Compare the bundled model's int8 with its fp32 too.")] = False,
 ) -> None:
     """Accuracy of the bundled model on videos rendered from stills of the given ones."""
     with tempfile.TemporaryDirectory() as temporary:
@@ -89,6 +109,8 @@ def run(
         jobs = render_all(videos, per_class, seed, folder)
         write_list(jobs, folder / "list.csv")
         answers = classify([path for _, path in jobs], model)
+        if int8:
+            compare_int8(videos, [path for _, path in jobs], Path(temporary) / "calibration", seed)
     clips, verdicts = count(jobs, answers)
     report("clips", clips)
     report("videos", verdicts)

@@ -2,18 +2,19 @@
 
 r3d_18 at full size with weights drawn at random, in turn: each way that this project has to run it here, all of its
 workers on a clip each; the bare runtime without its code, and PyTorch eager as a user would write it with torchvision
-(where they are installed), one clip on all cores. Which of them `auto` takes, measured by itself just before, and how
-that compares with the fastest it may take. The int8 network is quantised for its speed only: `auto` never takes one
-that has not been verified.
+(where they are installed), one clip on all cores. Which of them `auto` takes of a model without an int8 network,
+measured by itself just before, and how that compares with the fastest it may take. `--precision int8` makes such a
+network and verifies it first, and compares it with the faster of fp32 and bf16.
 """
 
 import importlib.util
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import typer
@@ -87,11 +88,9 @@ def others(model: Path, clip: Frames) -> dict[str, Run]:
 
 
 def chosen(model: Path) -> str:
-    """What `auto` takes for the model without its int8 network, which is not verified; prints why."""
-    manifest = Manifest.load(model)
-    allowed = manifest.model_copy(update={"onnx": {"fp32": manifest.onnx["fp32"]}})
+    """What `auto` takes of the model's precisions; prints why."""
     started = time.perf_counter()
-    seconds = measure_ways(Settings(model=model), model, allowed)
+    seconds = measure_ways(Settings(model=model), model, Manifest.load(model))
     print(f"auto: {explain(seconds)}; measured in {time.perf_counter() - started:.1f} s")
     return min(seconds, key=seconds.__getitem__)
 
@@ -127,27 +126,55 @@ def row(name: str, seconds: Mapping[str, list[float]], auto: str, ceilings: Mapp
     }
 
 
-def run(rounds: Rounds = 15, json: Json = None, plot: Plot = None) -> None:
-    """Milliseconds per clip of r3d_18 at full size, and what share of this machine's arithmetic that is."""
+def matrix_products() -> dict[str, Run]:
+    """In fp32, and in bf16 where the processor has it."""
     hints = {"fp32": "f32", "bf16": "bf16"}
-    products: dict[str, Run] = {
-        name: matrix_product(hint) for name, hint in hints.items() if name in supported_precisions()
-    }
+    return {name: matrix_product(hint) for name, hint in hints.items() if name in supported_precisions()}
+
+
+def measure(
+    precision: str, products: Mapping[str, Run], rounds: int
+) -> tuple[str, Sequence[str], dict[str, list[float]]]:
+    """What `auto` takes, the names of this project's ways, and the seconds of everything per clip or product."""
     clip = np.random.default_rng(0).integers(0, 256, (1, 32, 112, 112, 3), np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         model = build_full_size(Path(folder))[1]
         auto = chosen(model)
-        add_int8(model)
+        if precision == "int8":
+            add_int8(model)
         ways = ours(model, clip)
         measured = in_turn({**ways, **others(model, clip), **products}, rounds)
-    seconds = {
-        name: [each / ways[name].clips if name in ways else each for each in measured[name]] for name in measured
-    }
+    at_once = {name: way.clips for name, way in ways.items()}
+    seconds = {name: [each / at_once.get(name, 1) for each in measured[name]] for name in measured}
+    return auto, list(ways), seconds
+
+
+def int8_line(seconds: Mapping[str, list[float]]) -> str:
+    """The fastest way in int8 beside the fastest without."""
+    medians = {name: statistics.median(measured) for name, measured in seconds.items()}
+    integers = min((name for name in medians if " int8" in name), key=medians.__getitem__)
+    floats = min((name for name in medians if " int8" not in name), key=medians.__getitem__)
+    return f"{integers} : {floats}, times as fast: {median_ratio(seconds[integers], seconds[floats]):.2f}"
+
+
+def run(
+    rounds: Rounds = 15,
+    precision: Annotated[
+        Literal["auto", "int8"], typer.Option(help="int8: a network of integers is made and verified first.")
+    ] = "auto",
+    json: Json = None,
+    plot: Plot = None,
+) -> None:
+    """Milliseconds per clip of r3d_18 at full size, and what share of this machine's arithmetic that is."""
+    products = matrix_products()
+    auto, ways, seconds = measure(precision, products, rounds)
     medians = {name: statistics.median(seconds.pop(name)) for name in products}
     ceilings: dict[str, float] = {name: 2 * SIDE**3 / median / 1e9 for name, median in medians.items()}
     print({name: f"{gflops:.0f} GFLOP/s in a {SIDE}-cube matrix product" for name, gflops in ceilings.items()})
     slower = max(1 / median_ratio(seconds[auto], seconds[name]) for name in ways if " int8" not in name)
     print(f"auto takes {auto}: {slower:.3f} times as long as the fastest that it may take")
+    if precision == "int8":
+        print(int8_line({name: seconds[name] for name in ways}))
     rows = [row(name, seconds, auto, ceilings) for name in seconds]
     finish("r3d_18, per clip", rows, "runner", ["ms_per_clip", "percent_of_matrix_product"], json, plot)
 

@@ -3,15 +3,17 @@
 import typer
 from rich.console import Console
 
+from .cli_build import build, bundled
 from .cli_check import inspect, tune, verify
 from .cli_import import import_model
-from .cli_make import build, bundled, export, fetch
+from .cli_published import export, fetch
 from .errors import BuildError
+from .option_groups import with_groups
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for command in (export, fetch, build, bundled, inspect, verify, tune):
-    app.command()(command)
-app.command("import")(import_model)
+    app.command()(with_groups(command))
+app.command("import")(with_groups(import_model))
 
 
 def main() -> None:

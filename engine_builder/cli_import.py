@@ -8,9 +8,10 @@ import typer
 from rich.console import Console
 
 from .build import read_labels
-from .cli_options import Aggregate, Clips, FrameRate, Stride, Tail, Threshold
+from .cli_added import add_integers
+from .cli_options import Precision, PrecisionOptions, SamplingOptions
+from .clips import ClipFormat
 from .imported import ImportOptions, import_onnx
-from .manifest import ClipFormat, Sampling
 
 console = Console()
 
@@ -36,38 +37,35 @@ def _colour(text: str) -> tuple[float, ...]:
 def import_model(
     model: Annotated[Path, typer.Argument(help="An .onnx file.", exists=True, dir_okay=False)],
     output: Annotated[Path, typer.Option("--output", "-o", help="The model directory to write.")],
+    sampling: SamplingOptions,
+    precision: PrecisionOptions,
     labels: Annotated[Path | None, typer.Option(help="One label a line. Default: Kinetics-400's.")] = None,
-    frames: Annotated[int | None, typer.Option(min=1, max=1024, help="Frames a clip. Default: the graph's.")] = None,
     size: Annotated[int | None, typer.Option(min=16, max=1024, help="Side of a frame. Default: the graph's.")] = None,
     resize: Annotated[
         str | None, typer.Option(metavar="PIXELS|WxH", help="What a frame is resized to first. Default: 8/7 of --size.")
     ] = None,
     mean: Annotated[str | None, typer.Option(metavar=NUMBERS, help="Default: Kinetics'.")] = None,
     std: Annotated[str | None, typer.Option(metavar=NUMBERS, help="Default: Kinetics'.")] = None,
-    frame_rate: FrameRate = None,
-    clips: Clips = None,
-    stride: Stride = None,
-    tail: Tail = None,
-    aggregate: Aggregate = None,
-    threshold: Threshold = None,
     name: Annotated[str | None, typer.Option(help="Default: the name of the output directory.")] = None,
 ) -> None:
     """Make a model directory of an ONNX video classifier.
 
     It takes N x 3 x T x H x W or N x T x 3 x H x W floats and gives logits or probabilities.
     """
-    asked = {"frame_rate": frame_rate, "clips": clips, "stride": stride}
+    if precision.precision is Precision.fp16:
+        raise typer.BadParameter("an imported network stays in the precision of its file; --precision int8 adds to it")
     options = ImportOptions(
         name=name or output.resolve().name,
         labels=read_labels(labels) if labels else None,
-        frames=frames,
+        frames=sampling.frames,
         size=size,
         resize=_resize(resize) if resize else None,
         mean=_colour(mean) if mean else ClipFormat().mean,
         std=_colour(std) if std else ClipFormat().std,
-        sampling=Sampling().having(**asked, tail=tail, aggregate=aggregate, threshold=threshold),
+        sampling=sampling.sampling,
     )
     manifest = import_onnx(model, output, options)
     clip = manifest.clip
     shown = f"{clip.frames} frames of {clip.width} x {clip.height}, {len(manifest.labels)} classes, verified"
     console.print(f"{output}: {manifest.architecture}, {shown}", soft_wrap=True)
+    add_integers(output, precision)

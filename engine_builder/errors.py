@@ -42,10 +42,10 @@ class VerificationError(BuildError):
 
 
 class QuantizationError(BuildError):
-    """A network that cannot be put into integers. Names the tensor that does not fit."""
+    """A network that cannot be put into integers. Names the tensor that does not fit, if it is one."""
 
-    def __init__(self, tensor: str, reason: str) -> None:
-        super().__init__(f"tensor {tensor!r}: {reason}")
+    def __init__(self, tensor: str | None, reason: str) -> None:
+        super().__init__(f"tensor {tensor!r}: {reason}" if tensor else reason)
         self.tensor = tensor
         self.reason = reason
 

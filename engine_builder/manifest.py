@@ -7,25 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
+from .clips import MAX_SPREAD_CLIPS, MAX_STRIDE, Aggregate, ClipFormat, Sampling, Tail
 from .errors import ManifestError, VerificationError
 from .files import replacing, sha256_of
 from .network_io import EMBEDDING, INPUT, OUTPUT, Embeddings, Frames, Outputs, Probabilities
+from .record import Record
 
 __all__ = [
     "EMBEDDING",
     "INPUT",
     "MANIFEST",
+    "MAX_SPREAD_CLIPS",
+    "MAX_STRIDE",
     "OUTPUT",
+    "Aggregate",
     "Calibration",
     "ClipFormat",
     "Embeddings",
@@ -39,6 +36,7 @@ __all__ = [
     "Precision",
     "Probabilities",
     "Sampling",
+    "Tail",
     "Verification",
     "VerificationError",
     "checked_file",
@@ -48,80 +46,8 @@ __all__ = [
 MANIFEST = "model.json"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Rgb = tuple[float, float, float]
 # What a network is computed in. A graph is stored as fp32, fp16 or int8; bf16 is fp32's graph, rounded by the runtime.
 Precision = Literal["fp32", "bf16", "fp16", "int8"]
-
-
-Tail = Literal["drop", "pad"]
-Aggregate = Literal["vote", "mean"]
-MAX_SPREAD_CLIPS = 100
-MAX_STRIDE = 100_000
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ClipFormat(_Record):
-    """How a clip is cut and made ready for the network. Defaults: torchvision's transform for these weights."""
-
-    frames: int = Field(default=32, ge=1, le=1024)
-    height: int = Field(default=112, ge=16, le=1024)
-    width: int = Field(default=112, ge=16, le=1024)
-    resize_height: int = Field(default=128, ge=16, le=2048)
-    resize_width: int = Field(default=171, ge=16, le=2048)
-    mean: Rgb = (0.43216, 0.394666, 0.37645)
-    std: Rgb = (0.22803, 0.22145, 0.216989)
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """Shape of a clip's frames: [T, H, W, 3]."""
-        return (self.frames, self.height, self.width, 3)
-
-    @property
-    def top(self) -> int:
-        """Rows of the resized frame above the crop; rounds as torchvision's `center_crop` does."""
-        return round((self.resize_height - self.height) / 2)
-
-    @property
-    def left(self) -> int:
-        """Columns of the resized frame left of the crop."""
-        return round((self.resize_width - self.width) / 2)
-
-    @model_validator(mode="after")
-    def _crop_fits(self) -> "ClipFormat":
-        if self.height > self.resize_height or self.width > self.resize_width:
-            raise ValueError("the crop is larger than the resized frame")
-        if not all(value > 0 for value in self.std):
-            raise ValueError("std must be positive")
-        return self
-
-
-class Sampling(_Record):
-    """Which clips of a video are classified, and what its label is by them.
-
-    `frame_rate`: frames a second before clips are cut; None: the video's own. `clips`: that many, spread evenly as
-    torchvision's `UniformClipSampler` does; None: one every `stride` frames. `stride`: frames, None: a clip's length,
-    or 1 where `clips` is a number. `tail`: what becomes of frames that fill no clip. `aggregate`: what decides the
-    label. `threshold`: a clip whose top probability is less is unsure, and in no segment.
-    """
-
-    frame_rate: float | None = Field(default=None, gt=0, le=1000)
-    clips: int | None = Field(default=None, ge=1, le=MAX_SPREAD_CLIPS)
-    stride: int | None = Field(default=None, ge=1, le=MAX_STRIDE)
-    tail: Tail = "drop"
-    aggregate: Aggregate = "vote"
-    threshold: float = Field(default=0.0, ge=0, le=1)
-
-    def having(self, **asked: object) -> "Sampling":
-        """The same with what is asked, unless it is None, in its place. Raises ValidationError."""
-        changes = {name: value for name, value in asked.items() if value is not None}
-        return Sampling.model_validate(self.model_dump() | changes)
-
-    def stride_of(self, clip_frames: int) -> int:
-        """Frames from one clip's start to the next that is possible."""
-        return self.stride or (clip_frames if self.clips is None else 1)
 
 
 @dataclass(frozen=True)
@@ -132,7 +58,7 @@ class Gpu:
     compute_capability: str
 
 
-class Verification(_Record):
+class Verification(Record):
     """What running real clips through a network and the fp32 reference showed.
 
     `max_abs_difference` is of probabilities. `max_embedding_distance`: between the embeddings of a clip, as a share of
@@ -146,14 +72,14 @@ class Verification(_Record):
     max_embedding_distance: float | None = None
 
 
-class Calibration(_Record):
+class Calibration(Record):
     """The clips that an int8 network's scales come from; `sha256` of their pixels."""
 
     clips: int = Field(ge=1)
     sha256: Sha256
 
 
-class OnnxFile(_Record):
+class OnnxFile(Record):
     """An ONNX network in the model directory. An int8 one says what it was calibrated with and how it verified."""
 
     file: FileName
@@ -167,7 +93,7 @@ class OnnxFile(_Record):
         return {name: value for name, value in serialise(self).items() if value is not None}
 
 
-class Engine(_Record):
+class Engine(Record):
     """A serialised TensorRT engine, and what it runs on."""
 
     file: FileName
@@ -182,7 +108,7 @@ class Engine(_Record):
     verification: Verification | None
 
 
-class Manifest(_Record):
+class Manifest(Record):
     """The whole of `model.json`.
 
     `embedding`: values of the output of that name, which all its networks have; None: they have none.

@@ -90,6 +90,9 @@ def wrap(classifier: Classifier, clip: ClipFormat, classes: int, softmax: bool) 
         before = _model(network, _front(classifier, clip))
         joined = compose.merge_models(before, network, [("prepared", source)])
         joined = compose.merge_models(joined, _model(network, _back(network, classes, softmax)), [(target, "given")])
+        # Merging names the version that all three have three times.
+        del joined.opset_import[:]
+        joined.opset_import.extend(network.opset_import)
         joined.producer_name = "r3d-engine"
         onnx.checker.check_model(joined)
     except Exception as error:  # `compose` and the checker raise their own kinds, and ValueError

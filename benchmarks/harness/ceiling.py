@@ -12,7 +12,7 @@ import numpy as np
 from engine_builder.manifest import ClipFormat, Manifest
 from service.inference.backends.protocol import Backend
 from service.inference.selection import choose
-from service.settings import Settings, available_cpus
+from service.settings import PrecisionChoice, Settings, available_cpus
 
 from .decoding import DecoderAlone
 
@@ -55,9 +55,9 @@ async def decode_seconds(clip: ClipFormat, videos: list[Path], seconds: float = 
         return (time.perf_counter() - started) / clips
 
 
-def network_seconds(model: Path, manifest: Manifest) -> float:
+def network_seconds(model: Path, manifest: Manifest, precision: PrecisionChoice = "auto") -> float:
     """Seconds per clip of the backend that the service would choose, all of its workers busy."""
-    factories = choose(Settings(model=model), model, manifest).factories
+    factories = choose(Settings(model=model, precision=precision), model, manifest).factories
     clip = np.random.default_rng(0).integers(0, 256, (1, *manifest.clip.shape), np.uint8)
 
     def run(backend: Backend) -> None:
@@ -72,7 +72,7 @@ def network_seconds(model: Path, manifest: Manifest) -> float:
         return (time.perf_counter() - started) / (INFERENCES * len(backends))
 
 
-async def cost_of(model: Path, videos: list[Path]) -> Cost:
+async def cost_of(model: Path, videos: list[Path], precision: PrecisionChoice = "auto") -> Cost:
     """Both costs, measured one after the other."""
     manifest = Manifest.load(model)
-    return Cost(await decode_seconds(manifest.clip, videos), network_seconds(model, manifest))
+    return Cost(await decode_seconds(manifest.clip, videos), network_seconds(model, manifest, precision))

@@ -1,13 +1,18 @@
 """The clips that an int8 network's scales come from, and those that it is judged by: never the same."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import onnx
+
 from ..errors import VerificationError
-from ..manifest import ClipFormat, Frames
+from ..manifest import Calibration, ClipFormat, Frames, Manifest, Outputs, checked_file
+from ..reference import full_precision, one_by_one
 from ..serving import Serving
+from .qdq import Range
+from .ranges import observe
 
 CALIBRATION_CLIPS = 100
 HELD_OUT_CLIPS = 50
@@ -69,3 +74,34 @@ class ClipSet:
         except VerificationError as error:
             self.skipped.append(str(error))
             return ()
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """An fp32 network, the values that its activations took, and what it says of clips that were not among those.
+
+    `held_out`: clips, each [T, H, W, 3]; `expected`: what the network gives for them.
+    """
+
+    model: onnx.ModelProto
+    ranges: Mapping[str, Range]
+    calibration: Calibration
+    held_out: Sequence[Frames]
+    expected: Outputs
+
+
+def calibrate(directory: Path, videos: Sequence[Path], serving: Serving) -> Calibrated:
+    """Run the fp32 network of a model directory on the videos' clips.
+
+    Raises VerificationError when there are too few clips to hold one out, QuantizationError where the network has
+    nothing to put into integers.
+    """
+    manifest = Manifest.load(directory)
+    source = checked_file(directory, manifest.onnx["fp32"])
+    clips = ClipSet(serving, videos, manifest.clip)
+    model = onnx.load(source)
+    ranges = observe(model, clips, full_precision)
+    if not clips.held_out:
+        raise VerificationError("there is no clip to judge the int8 network by: give more videos")
+    expected = one_by_one(full_precision(source), clips.held_out)
+    return Calibrated(model, ranges, Calibration(clips=clips.calibrated, sha256=clips.sha256), clips.held_out, expected)

@@ -1,21 +1,18 @@
 """Add an int8 network to a model directory, if it says the same as the fp32 one about clips it was not made from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 
 from ..errors import VerificationError
 from ..files import replacing, sha256_of
-from ..manifest import Calibration, Manifest, OnnxFile, Outputs, Verification, checked_file
+from ..manifest import Manifest, OnnxFile, Outputs, Verification
 from ..reference import full_precision, one_by_one
-from ..serving import Serving
 from ..verify import compare, embedding_fault
-from .calibration import HELD_OUT_CLIPS, ClipSet
+from .calibration import HELD_OUT_CLIPS, Calibrated
 from .qdq import quantise
-from .ranges import observe
 
 FILE = "model.int8.onnx"
 MAX_DIFFERENCE = 0.15
@@ -56,33 +53,29 @@ def judge(found: Outputs, expected: Outputs, max_difference: float = MAX_DIFFERE
 
 def add_int8(
     directory: Path,
-    videos: Sequence[Path],
-    serving: Serving,
+    calibrated: Calibrated,
     max_difference: float = MAX_DIFFERENCE,
     report: Callable[[Judgement], None] = lambda judgement: None,
 ) -> OnnxFile:
-    """Calibrate with the videos' clips, quantise, judge by clips that were held out, and enter it in the manifest.
+    """Quantise, judge by the clips that were held out, and enter it in the manifest.
 
     `report` is called with the judgement, good or bad. Raises VerificationError when it is bad: nothing is published
     then; QuantizationError when the network cannot be put into integers.
     """
-    manifest = Manifest.load(directory)
-    source = checked_file(directory, manifest.onnx["fp32"])
-    clips = ClipSet(serving, videos, manifest.clip)
-    model = onnx.load(source)
-    network = quantise(model, observe(model, clips, full_precision)).SerializeToString(deterministic=True)
-    if not clips.held_out:
-        raise VerificationError("there is no clip to judge the int8 network by: give more videos")
-    expected = one_by_one(full_precision(source), clips.held_out)
-    judgement = judge(one_by_one(full_precision(network), clips.held_out), expected, max_difference)
+    network = quantise(calibrated.model, calibrated.ranges).SerializeToString(deterministic=True)
+    found = one_by_one(full_precision(network), calibrated.held_out)
+    judgement = judge(found, calibrated.expected, max_difference)
     report(judgement)
     if judgement.faults:
         raise VerificationError(f"the int8 network is not published: {'; '.join(judgement.faults)}")
     with replacing(directory / FILE) as stream:
         stream.write(network)
-    calibration = Calibration(clips=clips.calibrated, sha256=clips.sha256)
     entry = OnnxFile(
-        file=FILE, sha256=sha256_of(directory / FILE), calibration=calibration, verification=judgement.measured
+        file=FILE,
+        sha256=sha256_of(directory / FILE),
+        calibration=calibrated.calibration,
+        verification=judgement.measured,
     )
+    manifest = Manifest.load(directory)
     manifest.model_copy(update={"onnx": {**manifest.onnx, "int8": entry}}).save(directory)
     return entry

@@ -7,10 +7,11 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper
 
-from ..errors import VerificationError
+from ..errors import QuantizationError, VerificationError
 from ..manifest import Frames
 from ..reference import Runner
-from .qdq import Range, tensors_to_quantise
+from .qdq import Range
+from .targets import tensors_to_quantise
 
 RANGES = "ranges"
 
@@ -18,10 +19,13 @@ RANGES = "ranges"
 def observe(model: onnx.ModelProto, clips: Iterable[Frames], run: Callable[[bytes], Runner]) -> dict[str, Range]:
     """The smallest and largest value of each activation that is to be quantised, over all clips [T, H, W, 3].
 
-    `run` loads a serialised network and gives what runs it. Memory does not grow with the number of
-    clips. Raises VerificationError when there is no clip, or a value is no number.
+    `run` loads a serialised network and gives what runs it. Memory does not grow with the number of clips. Raises
+    VerificationError when there is no clip, or a value is no number; QuantizationError where there is nothing to
+    quantise.
     """
-    names = tensors_to_quantise(model)
+    names = tensors_to_quantise(model.graph)
+    if not names:
+        raise QuantizationError(None, "the network has no convolution of floats with constant weights to put into int8")
     runner = run(with_ranges(model, names).SerializeToString())
     seen: npt.NDArray[np.float32] | None = None
     for clip in clips:

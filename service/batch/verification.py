@@ -98,7 +98,7 @@ class EngineWay:
 
     def run(self, frames: Frames) -> tuple[Description, Outputs]:
         """See `engine_builder.serving.Backend.run`. On the first device of several."""
-        found = find_engine(self.directory, self.manifest, self.settings.devices)
+        found = find_engine(self.directory, self.manifest, self.settings.devices, self.engine.precision)
         if isinstance(found, str):
             raise VerificationError(found)
         try:
@@ -119,10 +119,10 @@ def backends(directory: Path, manifest: Manifest) -> Iterator[OnnxWay | EngineWa
         raise VerificationError(f"nothing would serve this model here: {error}") from error
     usable = find_engine(directory, manifest, settings.devices)
     preferred = usable.engine if isinstance(usable, UsableEngine) and served.package == "tensorrt" else None
-    with_tensorrt = settings.model_copy(update={"backend": "tensorrt", "precision": "auto"})
     for engine in manifest.engines:
         alone = manifest.model_copy(update={"engines": (engine,)})
-        yield EngineWay(engine, engine == preferred, directory, alone, with_tensorrt)
+        only = settings.model_copy(update={"backend": "tensorrt", "precision": engine.precision})
+        yield EngineWay(engine, engine == preferred, directory, alone, only)
     for package, found in ways.items():
         if isinstance(found, str):
             if installed(package):

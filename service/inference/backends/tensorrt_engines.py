@@ -26,9 +26,12 @@ class UsableEngine:
 def find_engine(
     directory: Path, manifest: Manifest, devices: tuple[int, ...], precision: PrecisionChoice = "auto"
 ) -> UsableEngine | str:
-    """The model's engine for these GPUs, or the reason there is none, with what to do about it."""
+    """The model's engine for these GPUs, or the reason there is none, with what to do about it.
+
+    One of int8 that nobody verified is taken only where int8 is asked for.
+    """
     engines = sorted(manifest.engines, key=lambda engine: PREFERRED.index(engine.precision))
-    engines = [engine for engine in engines if precision in ("auto", engine.precision)]
+    engines = [engine for engine in engines if _is_allowed(engine, precision)]
     if not engines:
         return "the model has no TensorRT engine" + ("" if precision == "auto" else f" in {precision}")
     engine = engines[0]
@@ -50,6 +53,12 @@ def find_engine(
         return UsableEngine(engine, checked_file(directory, engine), trt)
     except ManifestError as error:
         return str(error)
+
+
+def _is_allowed(engine: Engine, precision: PrecisionChoice) -> bool:
+    if precision == "auto":
+        return engine.precision != "int8" or engine.verification is not None
+    return engine.precision == precision
 
 
 def _gpus(devices: tuple[int, ...]) -> list[Gpu] | str:

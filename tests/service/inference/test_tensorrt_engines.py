@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine_builder.manifest import Gpu, Manifest
+from engine_builder.manifest import Gpu, Manifest, Verification
 from service.inference.backends.tensorrt_engines import UsableEngine, find_engine, refusal
 
 from ...support.fake_cuda import Machine
@@ -51,6 +51,20 @@ def test_an_engine_that_fits_is_found_and_its_hash_checked(tmp_path: Path, manif
     bad = find_engine(tmp_path, manifest.model_copy(update={"engines": (engine(),)}), (0,))
     assert isinstance(bad, str)
     assert "SHA-256" in bad
+
+
+@pytest.mark.usefixtures("_one_l4")
+def test_integers_that_nobody_verified_are_taken_only_if_asked_for(tmp_path: Path, manifest: Manifest) -> None:
+    content = b"an engine"
+    (tmp_path / "model.int8.engine").write_bytes(content)
+    good = Verification(clips=50, max_abs_difference=0.1, top1_agreement=1, nan_count=0)
+    changes = {"file": "model.int8.engine", "precision": "int8", "sha256": hashlib.sha256(content).hexdigest()}
+    unverified, verified = (
+        manifest.model_copy(update={"engines": (engine(**changes, verification=each),)}) for each in (None, good)
+    )
+    assert find_engine(tmp_path, unverified, (0,)) == "the model has no TensorRT engine"
+    assert isinstance(find_engine(tmp_path, unverified, (0,), "int8"), UsableEngine)
+    assert isinstance(find_engine(tmp_path, verified, (0,)), UsableEngine)
 
 
 @pytest.mark.usefixtures("_one_l4")
