@@ -1,5 +1,8 @@
 """`r3d-engine`: export weights, build, import, inspect and verify model directories."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 from rich.console import Console
 
@@ -8,7 +11,24 @@ from .cli_import import import_model
 from .cli_make import build, bundled, export, fetch
 from .errors import BuildError
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"r3d {version('r3d')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What stands before the name of a command."""
+
+
 for command in (export, fetch, build, bundled, inspect, verify, tune):
     app.command()(command)
 app.command("import")(import_model)
@@ -17,7 +37,7 @@ app.command("import")(import_model)
 def main() -> None:
     """Entry point: errors of the builder and of the file system are one line and exit status 1."""
     try:
-        app()
+        app(prog_name="r3d-engine")
     except (BuildError, OSError) as error:
         told = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
         Console(stderr=True).print(f"r3d-engine: {told}", style="red", markup=False, soft_wrap=True)

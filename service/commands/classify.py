@@ -22,10 +22,12 @@ from ..batch.results_file import files_in, open_results
 from ..classification.query import Query
 from ..errors import StartupError
 from ..settings import Settings, available_cpus
-from .environment import MODEL_HELP, load_settings
+from .environment import MODEL_HELP, ended, load_settings
 from .progress import RunProgress, bar_of, progress_bars
 from .tables import print_answer
+from .version import Version
 
+PROGRAM = "r3d-classify"
 SOME_FAILED = 1
 BAD_USAGE = 2
 CANNOT_START = 3
@@ -57,6 +59,10 @@ async def run(
     return SOME_FAILED if failed else 0
 
 
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command()
 def classify(
     videos: Annotated[list[Path] | None, typer.Argument(help="Video files.", exists=True, dir_okay=False)] = None,
     manifest: Annotated[
@@ -83,6 +89,7 @@ def classify(
     tail: Annotated[Tail | None, typer.Option(help="What becomes of frames that fill no clip.")] = None,
     aggregate: Annotated[Aggregate | None, typer.Option(help="What decides the label.")] = None,
     threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Clips less sure are in no segment.")] = None,
+    version: Version = False,
 ) -> None:  # fmt: skip
     """Classify video files.
 
@@ -96,8 +103,7 @@ def classify(
             chosen = [*(videos or []), *(files_in(manifest) if manifest else [])]
             results = stack.enter_context(open_results(out)) if out else None
         except (StartupError, OSError) as error:
-            typer.echo(f"r3d-classify: {error}", err=True)
-            raise typer.Exit(BAD_USAGE) from error
+            raise ended(PROGRAM, error, BAD_USAGE) from error
         if not chosen:
             raise typer.BadParameter("name a video, or a list of them with --from")
         left = [video for video in chosen if results is None or str(video) not in results.done]
@@ -120,8 +126,7 @@ def _settings(model: Path | None) -> Settings:
     try:
         return load_settings(model)
     except StartupError as error:
-        typer.echo(f"r3d-classify: {error}", err=True)
-        raise typer.Exit(CANNOT_START) from error
+        raise ended(PROGRAM, error, CANNOT_START) from error
 
 
 def _print(form: Format, every_clip: bool, video: Path, outcome: Outcome) -> None:
@@ -135,4 +140,4 @@ def _print(form: Format, every_clip: bool, video: Path, outcome: Outcome) -> Non
 
 def main() -> None:
     """Entry point."""
-    typer.run(classify)
+    app(prog_name=PROGRAM)

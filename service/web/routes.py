@@ -142,7 +142,7 @@ async def labels(request: Request) -> LabelsAnswer:
     """The model's labels."""
     lifecycle = lifecycle_of(request)
     if lifecycle.loaded is None:
-        raise NotReadyError(lifecycle.reason)
+        raise lifecycle.refusal()
     return LabelsAnswer(labels=list(lifecycle.loaded.manifest.labels))
 
 
