@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine_builder.manifest import ClipFormat, Manifest, Sampling
 
-from ..decoding.clip_stream import ClipStream
+from ..decoding.clip_stream import ClipStream, OnProgress
 from ..decoding.decoder import Decoder
 from ..decoding.messages import ClipSpan, Job
 from ..errors import VideoTooShortError
@@ -30,7 +30,9 @@ class _Run:
     """What one video's decoding hands to its voting."""
 
     window: asyncio.Semaphore
-    pending: "asyncio.Queue[tuple[ClipSpan, Future[Outcome]] | None]" = field(default_factory=asyncio.Queue)
+    pending: "asyncio.Queue[tuple[ClipSpan, Future[Outcome], float | None] | None]" = field(
+        default_factory=asyncio.Queue
+    )
     decoded: float = 0.0
 
 
@@ -45,24 +47,34 @@ class Pipeline:
         self._network_bound = False
         self._active = 0
 
-    async def classify(self, path: Path, query: Query | None = None, on_clip: OnClip | None = None) -> Classification:
+    async def classify(
+        self,
+        path: Path,
+        query: Query | None = None,
+        on_clip: OnClip | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Classification:
         """Classify the video at `path`; `on_clip` is called with each clip, in order, as soon as it is known.
+
+        `on_progress` is called, where no clip comes for long, with how much of the video is decoded.
 
         Cancelling it kills the decoder and drops the clips still queued. Raises ServiceError.
         """
         self._active += 1
         try:
-            return await self._classify(path, query or Query(), on_clip)
+            return await self._classify(path, query or Query(), on_clip, on_progress)
         finally:
             self._active -= 1
 
-    async def _classify(self, path: Path, query: Query, on_clip: OnClip | None) -> Classification:
+    async def _classify(
+        self, path: Path, query: Query, on_clip: OnClip | None, on_progress: OnProgress | None
+    ) -> Classification:
         started = time.monotonic()
         run = _Run(asyncio.Semaphore(scheduling.window(self._active, self._batcher.workers)))
         sampling = query.over(self._manifest.sampling)
         job = job_of(path, self._manifest.clip, self._settings, sampling, self._decode_threads())
         job = job.model_copy(update={"start": query.start or 0.0, "end": query.end})
-        async with self._decoder.open(job) as stream:
+        async with self._decoder.open(job, on_progress) as stream:
             feeding = asyncio.create_task(self._feed(stream, run))
             try:
                 tally, clips = Tally.over(len(self._manifest.labels)), []
@@ -94,7 +106,7 @@ class Pipeline:
             await run.window.acquire()
             async for span, frames in stream.clips():
                 future = self._batcher.submit(frames, run, scheduling.goes_ahead(span.index))
-                run.pending.put_nowait((span, future))
+                run.pending.put_nowait((span, future, stream.progress))
                 # Here, before the next is asked for: a video that waits for the network takes no decode slot.
                 await run.window.acquire()
             run.decoded = time.monotonic()
@@ -104,10 +116,10 @@ class Pipeline:
     @staticmethod
     async def _results(run: _Run) -> AsyncIterator[ClipResult]:
         while (item := await run.pending.get()) is not None:
-            span, future = item
+            span, future, progress = item
             outcome = await asyncio.wrap_future(future)
             run.window.release()
-            yield ClipResult(span, outcome)
+            yield ClipResult(span, outcome, progress)
 
 
 def job_of(path: Path, clip: ClipFormat, settings: Settings, sampling: Sampling | None = None, threads: int = 1) -> Job:

@@ -100,7 +100,7 @@ async def classify(request: Request, parameters: Annotated[ClassifyParameters, Q
         return ResultEvent(**dict(answer) | ({"clips": []} if parameters.view == "segments" else {}))
 
     def describe(result: ClipResult) -> ClipEvent:
-        return ClipEvent(**dict(clip_labels(result, manifest.labels, top_k)))
+        return ClipEvent(**dict(clip_labels(result, manifest.labels, top_k)), progress=result.progress)
 
     if wanted == "ndjson":
         return LiveAnswer(request, live, describe)

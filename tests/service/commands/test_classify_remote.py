@@ -1,5 +1,6 @@
 """`r3d-classify --server`, against services that listen."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +19,12 @@ from ...support.waiting import eventually
 def test_a_service_classifies(classify: Call, locked: StubServer, video: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.mp4").write_bytes(b"text")
     files = [str(video), str(tmp_path / "bad.mp4")]
-    status, output, errors = classify("--server", locked.url, "--json", "--top-k", "2", *files, R3D_API_KEY=API_KEY)
+    address = locked.url.removeprefix("http://")
+    status, output, errors = classify("--server", address, "--json", "--top-k", "2", *files, R3D_API_KEY=API_KEY)
     assert status == 1
-    answer = ClassifyAnswer.model_validate_json(output)
+    first, second = map(json.loads, output.splitlines())
+    answer = ClassifyAnswer(**first)
+    assert (second["file"], second["problem"]["status"]) == (f"{tmp_path}/bad.mp4", 415)
     assert (len(answer.clips), len(answer.clips[0].top), answer.model.backend) == (2, 2, "brightness")
     assert f"{tmp_path}/bad.mp4: this is text" in errors
 
