@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from .cli_check import inspect, tune, verify
+from .cli_check import inspect, list_models, tune, verify
 from .cli_import import import_model
 from .cli_make import build, bundled, export, fetch
 from .errors import BuildError
@@ -32,6 +32,7 @@ def options(
 for command in (export, fetch, build, bundled, inspect, verify, tune):
     app.command()(command)
 app.command("import")(import_model)
+app.command("list")(list_models)
 
 
 def main() -> None:
