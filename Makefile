@@ -34,12 +34,15 @@ lint: .venv/.$(TEST_EXTRAS)
 	$(BIN)/lint-imports
 
 models/camera-motion/model.json: $(BUNDLED)/camera_motion.wts $(BUNDLED)/labels.txt | .venv/.serve
+	@echo 'Building the bundled model into models/camera-motion.'
 	$(BIN)/r3d-engine bundled -o models/camera-motion
 
 .venv/bin/python:
+	@echo 'Making a virtual environment in .venv.'
 	$(PYTHON) -m venv .venv
 
 .venv/.serve: pyproject.toml constraints.txt | .venv/bin/python
+	@echo 'Installing 40 packages into .venv, once: about 190 MB to download, 630 MB on disk. This may take minutes.'
 	$(INSTALL) -e '.[cpu]'
 	touch $@
 

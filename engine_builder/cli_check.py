@@ -7,10 +7,12 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from .manifest import Manifest
-from .report import manifest_lines, tuning_table, verification_lines, verification_table
+from .cached import cache, cached_models
+from .manifest import Frames, Manifest
+from .report import manifest_lines, models_table, tuning_table, verification_lines, verification_table
 from .sample_clips import made_up_clips
 from .serving import find_serving
+from .steps import Steps
 from .tensorrt.build import Runtime, describe_engine, load_runtime
 from .verify import verify_model
 
@@ -38,8 +40,13 @@ def verify(
     """Check the files, and every backend that could serve the model here, as it would, against the fp32 reference."""
     clip = Manifest.load(directory).clip
     serving = find_serving()
-    found = [serving.clips(video, clip, CLIPS_PER_VIDEO) for video in videos or ()]
-    results = verify_model(directory, np.concatenate(found) if found else made_up_clips(clip), serving)
+    found: list[Frames] = []
+    with Steps(Console(stderr=True)) as step:
+        for video in videos or ():
+            step(f"decoding {video}")
+            found.append(serving.clips(video, clip, CLIPS_PER_VIDEO))
+        clips = np.concatenate(found) if found else made_up_clips(clip)
+        results = verify_model(directory, clips, serving, step)
     console.print(verification_table(results))
     for line in verification_lines(results):
         console.print(line, soft_wrap=True, markup=False, highlight=False)
@@ -49,5 +56,19 @@ def verify(
 
 def tune(directory: Annotated[Path, typer.Argument(help="A model directory.")]) -> None:
     """Measure again which way to run the model is the fastest on this machine; the service takes it from then on."""
-    seconds = find_serving().measure(directory, Manifest.load(directory))
+    manifest = Manifest.load(directory)
+    with Steps(Console(stderr=True)) as step:
+        step("measuring every way to run the model here")
+        seconds = find_serving().measure(directory, manifest)
     console.print(tuning_table(seconds))
+
+
+def list_models() -> None:
+    """Show the models in the user's cache, where the service finds them by name."""
+    models = list(cached_models())
+    if not models:
+        console.print(f"no models in {cache()}; `r3d-engine fetch r3d_18` makes one", soft_wrap=True, markup=False)
+        return
+    console.print(models_table(models))
+    for model in models:
+        console.print(model.problem or str(model.directory), soft_wrap=True, markup=False, highlight=False)

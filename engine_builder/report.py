@@ -1,9 +1,10 @@
 """What `r3d-engine` prints of a model directory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.table import Table
 
+from .cached import CachedModel
 from .manifest import Manifest
 from .quantization.publish import CLEAR_MARGIN, Judgement
 from .verify import Result
@@ -85,6 +86,18 @@ def judgement_table(judgement: Judgement) -> Table:
     table.add_row(f"of those where fp32 is sure (by {CLEAR_MARGIN:g})", str(judgement.clear_clips))
     table.add_row("another top-1 where fp32 is sure", str(judgement.clear_changes))
     table.add_row("no number", str(measured.nan_count))
+    return table
+
+
+def models_table(models: Sequence[CachedModel]) -> Table:
+    """A row for each model of the cache."""
+    table = Table("", "architecture", "classes", "networks", "MB")
+    for model in models:
+        about = ("cannot be read", "", "")
+        if model.manifest is not None:
+            networks = [*model.manifest.onnx, *(f"{each.runtime} {each.precision}" for each in model.manifest.engines)]
+            about = (model.manifest.architecture, str(len(model.manifest.labels)), ", ".join(networks))
+        table.add_row(model.directory.name, *about, f"{model.size / 1e6:.1f}")
     return table
 
 

@@ -1,5 +1,6 @@
 """Run clips through everything that could serve a model here, and compare with the fp32 reference."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,21 +58,28 @@ def _distance(found: Embeddings | None, expected: Embeddings | None) -> float | 
     return float((np.linalg.norm(_difference(found, expected), axis=1) / lengths).max())
 
 
-def verify_model(directory: Path, clips: Frames, serving: Serving) -> list[Result]:
+def verify_model(
+    directory: Path, clips: Frames, serving: Serving, on_step: Callable[[str], None] = lambda step: None
+) -> list[Result]:
     """Check every file's hash, then each of the service's backends against the reference.
 
-    `clips`: uint8 [n, T, H, W, 3]. What was measured for engines goes into the manifest. Raises ManifestError for files
-    that do not match, VerificationError when nothing can run or would serve the model.
+    `clips`: uint8 [n, T, H, W, 3]. `on_step` is called with what is done next, in words. What was measured for engines
+    goes into the manifest. Raises ManifestError for files that do not match, VerificationError when nothing can run or
+    would serve the model.
     """
     manifest = Manifest.load(directory)
+    on_step("checking the files")
     for network in manifest.onnx.values():
         checked_file(directory, network)
     for engine in manifest.engines:
         checked_file(directory, engine)
+    on_step(f"running the fp32 reference on {len(clips)} clips")
     expected = reference(directory, manifest, clips)
-    results = [
-        _verify(backend, directory, manifest, clips, expected) for backend in serving.backends(directory, manifest)
-    ]
+    on_step("choosing what serves here; the first time, this is measured")
+    results = []
+    for backend in serving.backends(directory, manifest):
+        on_step(f"running {backend.name} on {len(clips)} clips")
+        results.append(_verify(backend, directory, manifest, clips, expected))
     _record(directory, manifest, results)
     return results
 

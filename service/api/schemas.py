@@ -142,6 +142,9 @@ class ClipEvent(ClipLabels, _Event):
     """A line of a live answer: a clip, while others are still decoded."""
 
     event: Literal["clip"] = "clip"
+    progress: Number | None = Field(
+        default=None, description="about how much of the video is decoded, 0 to 1; null if its container does not say"
+    )
 
 
 class ResultEvent(ClassifyAnswer, _Event):

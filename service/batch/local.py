@@ -24,7 +24,10 @@ async def local(settings: Settings, options: Options) -> AsyncIterator[FileClass
             await asyncio.to_thread(check_readable, video)
             try:
                 done = await classifier.classify(
-                    video, options.query, lambda result: on_progress(f"{result.span.index + 1} clips")
+                    video,
+                    options.query,
+                    lambda result: on_progress(f"{result.span.index + 1} clips", result.progress),
+                    lambda progress: on_progress("decoding", progress),
                 )
             except ServiceError as error:
                 raise refusal_of(error) from error

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractContextManager, aclosing, nullcontext
-from itertools import islice
 from pathlib import Path
 from typing import Generic, Protocol
 
-from .outcome import Answer, AnswerGiven, FileWorker, OnProgress, Refusal, outcome_of
+from .outcome import Answer, AnswerGiven, FileWorker, OnProgress, Refusal, outcome_of, unheard
+from .read_ahead import ReadAhead
 
 Watch = Callable[[Path], AbstractContextManager[OnProgress]]
 
@@ -35,7 +35,7 @@ async def classify_all(
 
 
 def _unwatched(_: Path) -> AbstractContextManager[OnProgress]:
-    return nullcontext(lambda _: None)
+    return nullcontext(unheard)
 
 
 class Here(Generic[Answer]):
@@ -48,24 +48,25 @@ class Here(Generic[Answer]):
         self._watch = watch
 
     async def outcomes(self, videos: Iterable[Path]) -> AsyncGenerator[tuple[Path, Answer | Refusal]]:
-        """See `Executor`."""
-        waiting = iter(videos)
-        running: dict[asyncio.Task[Answer | Refusal], Path] = {}
-        try:
-            while True:
-                for video in islice(waiting, self._jobs - len(running)):
-                    running[asyncio.create_task(self._one(video))] = video
-                if not running:
-                    return
-                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                # What is through is told before an error ends it all.
-                for task in sorted(done, key=lambda task: task.exception() is not None):
-                    yield running.pop(task), task.result()
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+        """See `Executor`. Names are read in a thread, only a few ahead, and may come slowly."""
+        through: asyncio.Queue[tuple[Path, Answer | Refusal] | None] = asyncio.Queue()
+        with ReadAhead(videos) as names:
+            workers = [asyncio.create_task(self._work(names, through)) for _ in range(self._jobs)]
+            working = asyncio.gather(*workers)
+            working.add_done_callback(lambda _: through.put_nowait(None))
+            try:
+                while (found := await through.get()) is not None:
+                    yield found
+                await working  # an error ends it all; what is through has been told
+            finally:
+                for each in workers:
+                    each.cancel()
+                await asyncio.gather(working, *workers, return_exceptions=True)
 
-    async def _one(self, video: Path) -> Answer | Refusal:
-        with self._watch(video) as on_progress:
-            return await outcome_of(self._classify, video, on_progress)
+    async def _work(
+        self, names: ReadAhead[Path], through: "asyncio.Queue[tuple[Path, Answer | Refusal] | None]"
+    ) -> None:
+        while (video := await names.next()) is not None:
+            with self._watch(video) as on_progress:
+                outcome = await outcome_of(self._classify, video, on_progress)
+            through.put_nowait((video, outcome))

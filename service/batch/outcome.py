@@ -1,6 +1,7 @@
 """What becomes of a file: an answer, or a refusal that says whose fault it is."""
 
 import asyncio
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,20 +10,49 @@ from typing import Protocol, TypeVar
 from ..api.problem import TYPE_PREFIX
 from ..api.schemas import ClassifyAnswer
 from ..classification.query import Query
-from ..errors import ParameterError, StartupError
+from ..errors import (
+    ParameterError,
+    ServiceError,
+    StartupError,
+    UnsupportedMediaError,
+    UploadError,
+    UploadTooLargeError,
+    VideoError,
+)
 
-# Passing trouble is waited out, this often.
-ATTEMPTS = 20
+# Passing trouble is waited out for so long, in seconds: a service is restarted in that time.
+PATIENCE = 900.0
 LONGEST_WAIT = 60.0
+# Between tries whose time nobody names: seconds, doubled each time, and at most so many.
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
+TOO_MANY = 429
 
-# What the file has nothing to do with: 401, 503 and 507 would meet every other file too, unless 503 says when to come
-# again; 408, 429, 500 and 504 may not.
+# What every other file would meet too: a wrong key, a parameter the model cannot have, no space for uploads; and 503,
+# unless it says when to come again.
 FATAL = (401, 503, 507)
-# What is asked of one file is asked of all.
-BAD_PARAMETER = f"{TYPE_PREFIX}{ParameterError.slug}"
-PASSING = (408, 429, 500, 502, 503, 504)
+FATAL_TYPES = frozenset({TYPE_PREFIX + ParameterError.slug})
+# The file's own fault, whoever looks at it.
+_FAULTS: tuple[type[ServiceError], ...] = (
+    UploadError,
+    UploadTooLargeError,
+    UnsupportedMediaError,
+    VideoError,
+    *VideoError.__subclasses__(),
+)
+FAULT_TYPES = frozenset(TYPE_PREFIX + each.slug for each in _FAULTS)
+# Of what stands before a service, and knows no types of ours.
+PASSING = (408, TOO_MANY, 500, 502, 503, 504)
 
-OnProgress = Callable[[str], None]
+
+class OnProgress(Protocol):
+    """Called with what is being done to a file."""
+
+    def __call__(self, about: str, part: float | None = None) -> None:
+        """`about`: in words; `part` of it is done, 0 to 1, where that is known."""
+
+
+def unheard(about: str, part: float | None = None) -> None:
+    """An `OnProgress` for where nobody looks."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +67,7 @@ class Options:
 class Refusal(Exception):  # noqa: N818
     """A file that was not classified, and why, as RFC 9457 has it.
 
-    `retry_after`: seconds after which it may be tried again, if whoever refused it says so.
+    `retry_after`: seconds after which it may be tried again, if it may be in this run; 0: nobody said when.
     """
 
     type: str
@@ -53,13 +83,26 @@ class Refusal(Exception):  # noqa: N818
 
     @property
     def is_passing(self) -> bool:
-        """Whether the file is not to blame, and is to be tried again."""
-        return self.status in PASSING
+        """Whether the file is not to blame, and is to be tried again: by the type of a problem of ours."""
+        return self.type not in FAULT_TYPES if self.type.startswith(TYPE_PREFIX) else self.status in PASSING
 
     @property
     def is_fatal(self) -> bool:
         """Whether no other file would fare better now."""
-        return self.type == BAD_PARAMETER or (self.status in FATAL and self.retry_after is None)
+        return self.type in FATAL_TYPES or (self.status in FATAL and self.retry_after is None)
+
+    def pause(self, tries: int, jitter: Callable[[], float] = random.random) -> float | None:
+        """Seconds until it may be tried again after so many `tries`; None: not in this run.
+
+        A full queue knows best when there is room. Whoever is away comes back when it does: what it asked for, or more
+        and more, and not all at once. `jitter` gives 0 to 1.
+        """
+        if self.retry_after is None:
+            return None
+        if self.status == TOO_MANY and self.retry_after:
+            return min(LONGEST_WAIT, self.retry_after)
+        backoff = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(tries - 1, 10)) * (0.5 + jitter() / 2)
+        return min(LONGEST_WAIT, max(self.retry_after, backoff))
 
 
 Answer = TypeVar("Answer")
@@ -78,11 +121,13 @@ Outcome = ClassifyAnswer | Refusal
 
 
 async def outcome_of(classify: FileWorker[Answer], video: Path, on_progress: OnProgress) -> Answer | Refusal:
-    """What becomes of a file, passing trouble waited out.
+    """What becomes of a file, passing trouble waited out for `PATIENCE`.
 
     Raises StartupError when the fault is not the file's and another would fare no better.
     """
-    for attempt in range(ATTEMPTS):
+    clock = asyncio.get_running_loop().time
+    tries, failing_since = 0, None
+    while True:
         try:
             return await classify(video, on_progress)
         except OSError as error:
@@ -91,8 +136,9 @@ async def outcome_of(classify: FileWorker[Answer], video: Path, on_progress: OnP
             refusal = error
         if refusal.is_fatal:
             raise StartupError(refusal.detail) from refusal
-        if refusal.retry_after is None or attempt == ATTEMPTS - 1:
-            break
-        on_progress("waiting: the service is busy")
-        await asyncio.sleep(min(LONGEST_WAIT, refusal.retry_after))
-    return refusal
+        tries, failing_since = tries + 1, clock() if failing_since is None else failing_since
+        pause = refusal.pause(tries)
+        if pause is None or clock() + pause - failing_since > PATIENCE:
+            return refusal
+        on_progress(f"waiting: {refusal.title.lower()}")
+        await asyncio.sleep(pause)

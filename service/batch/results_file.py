@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,9 @@ from pydantic import BaseModel
 
 from ..api.schemas import ClassifyAnswer
 from ..errors import StartupError
+from .names import Names
 from .outcome import Outcome, Refusal
+from .syncing import Syncing
 
 
 class ProblemLine(BaseModel):
@@ -25,7 +26,7 @@ class ProblemLine(BaseModel):
 
     @classmethod
     def of(cls, refusal: Refusal) -> "ProblemLine":
-        """What a file was refused for."""
+        """What a refusal says."""
         return cls(type=refusal.type, title=refusal.title, status=refusal.status, detail=refusal.detail)
 
 
@@ -37,8 +38,9 @@ class Record(BaseModel):
     retry: bool | None = None
 
     def text(self) -> str:
-        """The line as JSON."""
-        return self.model_dump_json(exclude={name for name in type(self).model_fields if getattr(self, name) is None})
+        """The line as JSON, in ASCII: a file's name need not be UTF-8."""
+        shown = {name: value for name, value in self.model_dump(mode="json").items() if value is not None}
+        return json.dumps(shown)
 
 
 class Line(Record):
@@ -64,57 +66,54 @@ class Line(Record):
 
 
 class ResultsFile:
-    """An open results file; `done` are the files that are not to be tried again. A file's last line counts."""
+    """An open results file; `names` are the files that are not to be tried again. A file's last line counts."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, names: Names, syncing: Syncing) -> None:
+        self.names = names
         self._stream = stream
-        self.done = _read(stream)
+        self._syncing = syncing
+        _read(stream, names)
 
     def add(self, video: Path, outcome: Outcome) -> None:
         """Write what became of a file, as `write` does."""
         self.write(Line.of(video, outcome))
 
     def write(self, line: Record) -> None:
-        """Write a line. Once this returns, a run that is killed does not repeat its file."""
+        """Write a line. Once this returns, a run that is killed does not repeat its file.
+
+        A machine that loses power loses what was written in the last second. Raises OSError, also for what was written
+        before and could not be kept.
+        """
         self._stream.write(line.text().encode() + b"\n")
         self._stream.flush()
-        os.fsync(self._stream.fileno())
-        if not line.retry:
-            self.done.add(line.file)
+        self._syncing.written()
 
 
 @contextmanager
 def open_results(path: Path) -> Iterator[ResultsFile]:
     """Open or go on with a results file. Raises StartupError when another run has it, or it is something else."""
-    with path.open("a+b") as stream:
+    with path.open("a+b") as stream, Names() as names:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise StartupError(f"{path}: another run writes to it") from error
-        try:
-            results = ResultsFile(stream)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StartupError(f"{path}: not a file of results") from error
-        yield results
+        with Syncing(stream.fileno()) as syncing:
+            try:
+                results = ResultsFile(stream, names, syncing)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise StartupError(f"{path}: not a file of results") from error
+            yield results
 
 
-def _read(stream: BinaryIO) -> set[str]:
-    """The files that are done; a line cut short by a kill is removed."""
+def _read(stream: BinaryIO, names: Names) -> None:
+    """Note the files that are done; a line cut short by a kill is removed."""
     stream.seek(0)
-    done: set[str] = set()
     end = 0
     for line in stream:
         if not line.endswith(b"\n"):
             break
         record = json.loads(line)
         if not record.get("retry"):
-            done.add(str(record["file"]))
+            names.add(str(record["file"]))
         end += len(line)
     stream.truncate(end)
-    return done
-
-
-def files_in(manifest: Path) -> list[Path]:
-    """The files that a manifest names, one a line, each once; `-` is standard input."""
-    text = open(0).read() if str(manifest) == "-" else manifest.read_text()  # noqa: SIM115
-    return [Path(name) for name in dict.fromkeys(line.strip() for line in text.splitlines()) if name]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine_builder.manifest import Manifest, ManifestError, Sampling
 
+from ..decoding.clip_stream import OnProgress
 from ..decoding.decoder import Decoder
 from ..decoding.fork_client import ForkClient
 from ..decoding.sandbox.confinement import Sandbox
@@ -71,12 +72,20 @@ class Classifier:
             pipeline = Pipeline(settings, manifest, decoder, batcher)
             yield cls(manifest, description, reason, decoder.sandbox, pipeline, batcher)
 
-    async def classify(self, path: Path, query: Query | None = None, on_clip: OnClip | None = None) -> Classification:
+    async def classify(
+        self,
+        path: Path,
+        query: Query | None = None,
+        on_clip: OnClip | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Classification:
         """Classify the video at `path`; `on_clip` is called with each clip, in order, as soon as it is known.
+
+        `on_progress` is called, where no clip comes for long, with how much of the video is decoded.
 
         Cancelling it kills the decoder and drops the clips still queued. Raises ServiceError.
         """
-        return await self._pipeline.classify(path, query, on_clip)
+        return await self._pipeline.classify(path, query, on_clip, on_progress)
 
     async def classify_each(
         self, path: Path, samplings: Sequence[Sampling], on_clip: OnClip | None = None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine_builder.manifest import ClipFormat, Frames, Manifest, Sampling
 
-from ..decoding.clip_stream import ClipStream
+from ..decoding.clip_stream import ClipStream, OnProgress
 from ..decoding.decoder import Decoder
 from ..decoding.messages import ClipChoice, ClipSpan, Job
 from ..errors import VideoTooShortError
@@ -31,7 +31,9 @@ class _Run:
     """What one video's decoding hands to its voting."""
 
     window: asyncio.Semaphore
-    pending: "asyncio.Queue[tuple[ClipSpan, Future[Outcome]] | None]" = field(default_factory=asyncio.Queue)
+    pending: "asyncio.Queue[tuple[ClipSpan, Future[Outcome], float | None] | None]" = field(
+        default_factory=asyncio.Queue
+    )
     decoded: float = 0.0
     several: bool = False  # samplings, which may ask for the same clip
     embedding: bool = False  # whether to keep each clip's
@@ -49,13 +51,21 @@ class Pipeline:
         self._network_bound = False
         self._active = 0
 
-    async def classify(self, path: Path, query: Query | None = None, on_clip: OnClip | None = None) -> Classification:
+    async def classify(
+        self,
+        path: Path,
+        query: Query | None = None,
+        on_clip: OnClip | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Classification:
         """Classify the video at `path`; `on_clip` is called with each clip, in order, as soon as it is known.
+
+        `on_progress` is called, where no clip comes for long, with how much of the video is decoded.
 
         Cancelling it kills the decoder and drops the clips still queued. Raises ServiceError.
         """
         query = query or Query()
-        [done] = await self._counted(path, [query.over(self._manifest.sampling)], query, on_clip)
+        [done] = await self._counted(path, [query.over(self._manifest.sampling)], query, on_clip, on_progress)
         return done
 
     async def classify_each(
@@ -65,19 +75,29 @@ class Pipeline:
 
         A clip that has the same frames in several goes through the network once. Each sampling must find a clip.
         """
-        return await self._counted(path, samplings, Query(), on_clip)
+        return await self._counted(path, samplings, Query(), on_clip, None)
 
     async def _counted(
-        self, path: Path, samplings: Sequence[Sampling], query: Query, on_clip: OnClip | None
+        self,
+        path: Path,
+        samplings: Sequence[Sampling],
+        query: Query,
+        on_clip: OnClip | None,
+        on_progress: OnProgress | None,
     ) -> list[Classification]:
         self._active += 1
         try:
-            return await self._classify(path, samplings, query, on_clip)
+            return await self._classify(path, samplings, query, on_clip, on_progress)
         finally:
             self._active -= 1
 
     async def _classify(
-        self, path: Path, samplings: Sequence[Sampling], query: Query, on_clip: OnClip | None
+        self,
+        path: Path,
+        samplings: Sequence[Sampling],
+        query: Query,
+        on_clip: OnClip | None,
+        on_progress: OnProgress | None,
     ) -> list[Classification]:
         query.check(self._manifest)
         started = time.monotonic()
@@ -86,7 +106,7 @@ class Pipeline:
         job = job_of(path, self._manifest.clip, self._settings, samplings, self._decode_threads())
         job = job.model_copy(update={"start": query.start or 0.0, "end": query.end})
         parts = [Counting(sampling, Tally.over(len(self._manifest.labels))) for sampling in samplings]
-        async with self._decoder.open(job) as stream:
+        async with self._decoder.open(job, on_progress) as stream:
             await self._collect(stream, run, parts, on_clip)
         if stream.opened is None or stream.ended is None or not all(part.clips for part in parts):
             raise VideoTooShortError("no whole clip was decoded")
@@ -118,7 +138,7 @@ class Pipeline:
         try:
             await run.window.acquire()
             async for span, frames in stream.clips():
-                run.pending.put_nowait((span, self._submit(run, span, frames)))
+                run.pending.put_nowait((span, self._submit(run, span, frames), stream.progress))
                 # Here, before the next is asked for: a video that waits for the network takes no decode slot.
                 await run.window.acquire()
             run.decoded = time.monotonic()
@@ -137,10 +157,10 @@ class Pipeline:
     @staticmethod
     async def _results(run: _Run) -> AsyncIterator[ClipResult]:
         while (item := await run.pending.get()) is not None:
-            span, future = item
+            span, future, progress = item
             outcome = await asyncio.wrap_future(future)
             run.window.release()
-            yield ClipResult(span, outcome.apart(run.embedding))
+            yield ClipResult(span, outcome.apart(run.embedding), progress)
 
 
 def job_of(

@@ -15,6 +15,7 @@ class ClipResult:
 
     span: ClipSpan
     outcome: Outcome
+    progress: float | None = None  # about how much of the video was decoded with it, 0 to 1, if that is known
 
     @property
     def probabilities(self) -> Probabilities:

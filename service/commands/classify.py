@@ -1,9 +1,8 @@
 """`r3d-classify`: files from the command line or a manifest, classified here or by a service."""
 
-import asyncio
 import logging
+import sys
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,33 +11,42 @@ from rich.console import Console
 
 from engine_builder.manifest import MAX_SPREAD_CLIPS, MAX_STRIDE, Aggregate, Tail
 
-from ..api.formats import TEXTS
+from ..batch.inputs import STANDARD_INPUT, Inputs, NamingError
 from ..batch.local import local
-from ..batch.outcome import Options, Outcome, Refusal
-from ..batch.remote import remote
-from ..batch.results_file import files_in, open_results
+from ..batch.names import Names
+from ..batch.outcome import Options
+from ..batch.remote import base_url, remote
+from ..batch.results_file import open_results
 from ..classification.query import Query
 from ..errors import StartupError
 from ..settings import available_cpus
-from .environment import MODEL_HELP
-from .many_files import BAD_USAGE, run, settings_of
-from .tables import print_answer
+from .environment import MODEL_HELP, ended, load_settings
+from .outputs import Format, report_in
+from .progress import RunProgress
+from .run import BAD_USAGE, CANNOT_START, SOME_FAILED, Run, kept_standard_input, with_standard_input
+from .version import Version
 
 PROGRAM = "r3d-classify"
 
-Format = Literal["table", "json", "csv", "vtt", "srt"]
+VIDEOS_HELP = "Video files; folders, for the videos in them; patterns in quotes; - is a video on standard input."
+
+app = typer.Typer(pretty_exceptions_enable=False)
 
 
+@app.command()
 def classify(
-    videos: Annotated[list[Path] | None, typer.Argument(help="Video files.", exists=True, dir_okay=False)] = None,
+    videos: Annotated[list[str] | None, typer.Argument(help=VIDEOS_HELP)] = None,
     manifest: Annotated[
-        Path | None, typer.Option("--from", help="A file that names videos, one per line; - is standard input.")
+        Path | None, typer.Option("--from", help="A list of files and folders, one a line; - is standard input.")
     ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders within folders too.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Write JSON lines to this file; videos that are in it are left out.")
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Files at a time. Default: 1; with --out, the CPUs.")] = None,
-    server: Annotated[str | None, typer.Option(metavar="URL", help="Have a running service classify them.")] = None,
+    server: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Have a running service do it, at HOST:PORT or a URL.")
+    ] = None,
     key: Annotated[str | None, typer.Option(envvar="R3D_API_KEY", help="The service's API key.")] = None,
     model: Annotated[Path | None, typer.Option(help=MODEL_HELP)] = None,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
@@ -56,6 +64,7 @@ def classify(
     aggregate: Annotated[Aggregate | None, typer.Option(help="What decides the label.")] = None,
     threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Clips less sure are in no segment.")] = None,
     embedding: Annotated[bool, typer.Option("--embedding", help="Each clip's features, in JSON lines.")] = False,
+    version: Version = False,
 ) -> None:  # fmt: skip
     """Classify video files.
 
@@ -67,21 +76,42 @@ def classify(
         raise typer.BadParameter("it is told in JSON lines: --json, or --out FILE", param_hint="--embedding")
     query = Query(frame_rate, _clips(clips), stride, tail, aggregate, threshold, start, end, embedding)
     options = Options(top_k, query)
+    inputs = Inputs(videos or [], manifest, recursive)
+    _check_usage(inputs, out)
+    errors = Console(stderr=True)
     with ExitStack() as stack:
         try:
-            chosen = [*(videos or []), *(files_in(manifest) if manifest else [])]
+            url = base_url(server) if server else None
+            inputs.check()
+            progress = RunProgress(inputs.count(), errors)
             results = stack.enter_context(open_results(out)) if out else None
         except (StartupError, OSError) as error:
-            typer.echo(f"{PROGRAM}: {error}", err=True)
-            raise typer.Exit(BAD_USAGE) from error
-        if not chosen:
-            raise typer.BadParameter("name a video, or a list of them with --from")
-        left = [video for video in chosen if results is None or str(video) not in results.done]
-        report = results.add if results else partial(_print, form, every_clip)
-        opening = remote(server, key, options) if server else local(settings_of(PROGRAM, model), options)
-        status = asyncio.run(run(PROGRAM, opening, left, jobs or (available_cpus() if out else 1), report))
-    if status:
-        raise typer.Exit(status)
+            raise ended(PROGRAM, error, BAD_USAGE) from error
+        report = results.add if results else report_in(form, every_clip)
+        names = results.names if results else stack.enter_context(Names())
+        try:
+            opening = remote(url, key, options) if url else local(load_settings(model), options)
+            if str(STANDARD_INPUT) in inputs.names:
+                opening = with_standard_input(opening, stack.enter_context(kept_standard_input()))
+            good = Run(inputs, names, report, progress, errors).over(opening, jobs or (available_cpus() if out else 1))
+        except NamingError as error:  # in a list that is read as it comes
+            raise ended(PROGRAM, error, BAD_USAGE) from error
+        except (StartupError, OSError) as error:
+            raise ended(PROGRAM, error, CANNOT_START) from error
+    if not good:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _check_usage(inputs: Inputs, out: Path | None) -> None:
+    if not inputs.names and inputs.listed is None:
+        raise typer.BadParameter("name a video or a folder of them, or a list with --from")
+    if str(STANDARD_INPUT) in inputs.names:
+        if inputs.listed == STANDARD_INPUT:
+            raise typer.BadParameter("standard input is a video or a list, not both")
+        if out is not None:
+            raise typer.BadParameter("a video on standard input has no name to be recorded by: leave out --out")
+        if sys.stdin.isatty():
+            raise typer.BadParameter("standard input is a terminal: send a video, as in r3d-classify - < video.mp4")
 
 
 def _clips(text: str | None) -> int | Literal["all"] | None:
@@ -92,15 +122,6 @@ def _clips(text: str | None) -> int | Literal["all"] | None:
     return int(text)
 
 
-def _print(form: Format, every_clip: bool, video: Path, outcome: Outcome) -> None:
-    if isinstance(outcome, Refusal):
-        return
-    if form == "table":
-        print_answer(Console(), video, outcome, every_clip)
-    else:
-        print(outcome.model_dump_json() if form == "json" else TEXTS[form][1](outcome), flush=True)
-
-
 def main() -> None:
     """Entry point."""
-    typer.run(classify)
+    app(prog_name=PROGRAM)

@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from ..settings import Settings, SettingsError, settings_from_environment
-from .published_model import published_model
+from .published_model import ToldError, published_model
 
 BAD_SETTINGS = 2
 MODEL_HELP = "Model directory, or r3d_18, mc3_18 or r2plus1d_18: fetched. Default: the bundled model."
@@ -24,3 +24,11 @@ def load_settings(model: Path | None) -> Settings:
         raise typer.Exit(BAD_SETTINGS) from error
     directory = published_model(settings)
     return settings if directory is None else settings.model_copy(update={"model": directory})
+
+
+def ended(program: str, error: Exception, status: int) -> typer.Exit:
+    """The end of a program, with `status`, for a reason that is told once."""
+    if not isinstance(error, ToldError):
+        told = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
+        typer.echo(f"{program}: {told}", err=True)
+    return typer.Exit(status)

@@ -1,6 +1,5 @@
 """`r3d-evaluate`: how often a model is right about labelled videos, by several samplings."""
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -13,6 +12,7 @@ from rich.console import Console
 
 from engine_builder.manifest import Manifest, ManifestError, Sampling
 
+from ..batch.names import Names
 from ..batch.outcome import Refusal
 from ..batch.results_file import ResultsFile
 from ..errors import StartupError
@@ -22,8 +22,11 @@ from ..evaluation.labelled import Labelled, read_labelled
 from ..evaluation.samplings import TORCHVISION_FRAMES, described, samplings_of
 from ..evaluation.scores import ScoreLine, VideoScore, scoring
 from ..settings import Settings, available_cpus
+from .environment import ended, load_settings
 from .evaluation_tables import print_figures
-from .many_files import BAD_USAGE, CANNOT_START, SOME_FAILED, run, settings_of
+from .progress import RunProgress
+from .run import BAD_USAGE, CANNOT_START, SOME_FAILED, Run
+from .version import Version
 
 PROGRAM = "r3d-evaluate"
 CONFUSION_PICTURE = "confusion.png"
@@ -56,6 +59,10 @@ class Lines:
         return line is None or line.retry is True
 
 
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command()
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Model directory, or r3d_18, mc3_18 or r2plus1d_18: fetched.")],
     listed: Annotated[
@@ -75,14 +82,14 @@ def evaluate(
         Path | None, typer.Option(metavar="DIR", help="Write results and figures here; go on with what is here.")
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Videos at a time. Default: the CPUs.")] = None,
+    version: Version = False,
 ) -> None:
     """How often a model is right: top-1 and top-5 of clips and of videos, by vote and by mean, for each sampling.
 
     Exit status: 0 all classified, 1 some failed, 2 bad usage, 3 nothing can be classified.
     """
     logging.basicConfig(level=logging.ERROR)
-    settings = settings_of(PROGRAM, model)
-    manifest = _manifest(settings)
+    settings, manifest = _loaded(model)
     with ExitStack() as stack:
         try:
             samplings = samplings_of(sampling or [], manifest.sampling)
@@ -92,14 +99,14 @@ def evaluate(
                 lines.results = stack.enter_context(open_folder(out, setup))
                 lines.known = lines_of(out)
         except (StartupError, OSError) as error:
-            typer.echo(f"{PROGRAM}: {error}", err=True)
-            raise typer.Exit(BAD_USAGE) from error
+            raise ended(PROGRAM, error, BAD_USAGE) from error
         _tell_samplings(samplings, manifest)
-        status = asyncio.run(
-            run(PROGRAM, scoring(settings, samplings), lines.left, jobs or available_cpus(), lines.add)
-        )
-        if status == CANNOT_START:
-            raise typer.Exit(status)
+        left, errors = lines.left, Console(stderr=True)
+        over = Run(left, stack.enter_context(Names()), lines.add, RunProgress(len(left), errors), errors)
+        try:
+            over.over(scoring(settings, samplings), jobs or available_cpus())
+        except StartupError as error:
+            raise ended(PROGRAM, error, CANNOT_START) from error
         figures = figures_of(list(lines.videos.values()), lines.known, list(samplings), len(manifest.labels))
         _tell(figures, manifest.labels, out)
         if out is not None:
@@ -109,12 +116,12 @@ def evaluate(
         raise typer.Exit(SOME_FAILED)
 
 
-def _manifest(settings: Settings) -> Manifest:
+def _loaded(model: Path) -> tuple[Settings, Manifest]:
     try:
-        return Manifest.load(settings.model or Path())
-    except ManifestError as error:
-        typer.echo(f"{PROGRAM}: {error}", err=True)
-        raise typer.Exit(CANNOT_START) from error
+        settings = load_settings(model)
+        return settings, Manifest.load(settings.model or Path())
+    except (StartupError, ManifestError) as error:
+        raise ended(PROGRAM, error, CANNOT_START) from error
 
 
 def _tell_samplings(samplings: Mapping[str, Sampling], manifest: Manifest) -> None:
@@ -145,4 +152,4 @@ def _draw(path: Path, figures: Figures, labels: Sequence[str]) -> None:
 
 def main() -> None:
     """Entry point."""
-    typer.run(evaluate)
+    app(prog_name=PROGRAM)

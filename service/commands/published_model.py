@@ -12,6 +12,11 @@ from engine_builder.manifest import MANIFEST, Manifest, ManifestError
 from ..errors import StartupError
 from ..settings import Settings
 
+
+class ToldError(StartupError):
+    """Whoever failed has said why, on standard error."""
+
+
 NAMES = ("r3d_18", "mc3_18", "r2plus1d_18")
 
 
@@ -19,7 +24,7 @@ def published_model(settings: Settings) -> Path | None:
     """The model directory of the published weights that `R3D_MODEL` names; None when it names a directory or nothing.
 
     A directory of that name goes before. Made by `r3d-engine fetch`, which shows its progress and says what is wrong,
-    unless it is in the cache. Raises StartupError when it cannot be made.
+    unless it is in the cache. Raises StartupError when it cannot be made: ToldError when that was said.
     """
     name = str(settings.model)
     if name not in NAMES or (Path(name) / MANIFEST).exists():
@@ -27,8 +32,11 @@ def published_model(settings: Settings) -> Path | None:
     directory = user_cache_path("r3d") / "published" / f"{name}{_place(settings.weights_url)}"
     if not _is_built(directory):
         command = [sys.executable, "-m", "engine_builder", "fetch", name, "-o", str(directory)]
-        if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
-            raise StartupError(f"the model {name} cannot be fetched")
+        status = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
+        if status > 0:
+            raise ToldError(f"the model {name} cannot be fetched")
+        if status:
+            raise StartupError(f"the model {name} cannot be fetched: signal {-status} ended it")
     return directory
 
 

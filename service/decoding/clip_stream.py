@@ -6,7 +6,7 @@ slots bound how many videos are decoded at once, and after each clip a slot goes
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 from pydantic import ValidationError
@@ -36,6 +36,7 @@ from .messages import (
     Job,
     Message,
     Opened,
+    Progress,
 )
 from .slots import Slots
 
@@ -50,6 +51,7 @@ ERRORS: dict[ErrorKind, type[ServiceError]] = {
     "time": DecoderCrashedError,
 }
 
+OnProgress = Callable[[float | None], None]
 
 # So often a video asks ahead of those that asked more: two clips, and the end behind them.
 NEWCOMER_ASKS = 3
@@ -68,14 +70,27 @@ class ClipStream:
     `opened` is set before the first clip, `ended` after the last.
     """
 
-    def __init__(self, job: Job, connection: socket.socket, slots: Slots) -> None:
-        """`connection`, non-blocking, leads to a child that works on `job`; `slots` are the decode slots."""
+    def __init__(
+        self, job: Job, connection: socket.socket, slots: Slots, on_progress: OnProgress | None = None
+    ) -> None:
+        """`connection`, non-blocking, leads to a child that works on `job`; `slots` are the decode slots.
+
+        `on_progress` is called with `progress` when the child says how far it is, between clips that take long.
+        """
         self._job = job
         self._connection = connection
         self._slots = slots
+        self._on_progress = on_progress
+        self._frames = 0
         self._asked = 0
         self.opened: Opened | None = None
         self.ended: Ended | None = None
+
+    @property
+    def progress(self) -> float | None:
+        """About how much of the video is decoded, 0 to 1; None if its container does not say how long it is."""
+        expected = self.opened.frames if self.opened else 0
+        return min(1.0, self._frames / expected) if expected else None
 
     async def clips(self) -> AsyncIterator[tuple[ClipSpan, Frames]]:
         """Each clip with its frames, uint8 [T, H, W, 3], which the caller then owns.
@@ -112,17 +127,26 @@ class ClipStream:
                 message, frames = await self._receive()
                 if isinstance(message, ClipSpan | Ended) and self.opened is None:
                     break
+                if isinstance(message, ClipSpan):
+                    self._frames = message.end_frame
                 if isinstance(message, ClipSpan | Ended | Failed):
                     return message, frames
                 if isinstance(message, Opened):
                     if self.opened is not None:
                         break
                     self.opened = message
+                else:
+                    self._goes_on(message)
                 lease.renew()
                 hung.reschedule(loop.time() + HUNG_SECONDS)
         except OSError as error:
             raise EOFError("the decoder closed the connection") from error
         raise ProtocolError(f"{message.kind} out of order")
+
+    def _goes_on(self, message: Progress) -> None:
+        self._frames = message.frames
+        if self._on_progress is not None:
+            self._on_progress(self.progress)
 
     async def _receive(self) -> tuple[Message, Frames]:
         """One message, and the clip behind it; no frames for anything but a clip."""

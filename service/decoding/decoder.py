@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 
 from ..errors import DecoderCrashedError, DecoderUnavailableError, ServiceError, StartupError
 from ..settings import SandboxPolicy
-from .clip_stream import ClipStream, ProtocolError
+from .clip_stream import ClipStream, OnProgress, ProtocolError
 from .fork_client import RETRY, Child, ForkClient
 from .messages import Job
 from .sandbox.confinement import Sandbox, missing
@@ -105,8 +105,8 @@ class Decoder:
             await self._client.close()
 
     @asynccontextmanager
-    async def open(self, job: Job) -> AsyncIterator[ClipStream]:
-        """Decode in a child of its own, which ends with the block.
+    async def open(self, job: Job, on_progress: OnProgress | None = None) -> AsyncIterator[ClipStream]:
+        """Decode in a child of its own, which ends with the block. `on_progress` is as for `ClipStream`.
 
         Raises DecoderCrashedError when the child dies, DecoderUnavailableError when there is none for a reason that is
         not the video's, and from the stream whatever is wrong with the video.
@@ -122,7 +122,7 @@ class Decoder:
         self._open += 1
         try:
             with ours:
-                stream = ClipStream(job, ours, self._decode_slots)
+                stream = ClipStream(job, ours, self._decode_slots, on_progress)
                 async with _supervised(client, child, stream):
                     yield stream
         finally:

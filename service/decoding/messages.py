@@ -29,13 +29,17 @@ class _Message(BaseModel):
 
 
 class Opened(_Message):
-    """The file was opened: what its video stream is, turned upright."""
+    """The file was opened: what its video stream is, turned upright.
+
+    `frames`: about how many are to be decoded, by the container's word; 0 if it does not say.
+    """
 
     kind: Literal["opened"] = "opened"
     codec: str = Field(max_length=32)
     width: Count
     height: Count
     frame_rate: Seconds
+    frames: Count = 0
 
 
 class Progress(_Message):

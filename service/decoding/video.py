@@ -57,10 +57,16 @@ class Video:
             raise DecodeError("undecodable", "no frame could be decoded")
         size = (first[0].width, first[0].height)
         width, height = size[::-1] if round(first[0].rotation / 90) % 2 else size
-        opened = Opened(
-            codec=self._source.codec, width=width, height=height, frame_rate=rate if known else _rate_of(first)
-        )
+        rate = rate if known else _rate_of(first)
+        frames = self._to_decode(rate)
+        opened = Opened(codec=self._source.codec, width=width, height=height, frame_rate=rate, frames=frames)
         return opened, chain(first, decoded)
+
+    def _to_decode(self, rate: float) -> int:
+        """About how many frames: those of the container, as far as the job goes; 0 if it does not say."""
+        end = self._job.end
+        frames = self.frames_claimed if end is None else min(self.frames_claimed, round(end * rate))
+        return min(max(0, frames), self._job.max_frames)
 
     def _decode(self) -> Iterator[VideoFrame]:
         """Every frame that can be decoded, in order. Raises DecodeError past the limits."""

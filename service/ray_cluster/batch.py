@@ -13,10 +13,11 @@ from typing import Annotated, Any
 import ray.data
 import typer
 
+from ..batch.inputs import Inputs
 from ..batch.local import local
 from ..batch.many import classify_all
-from ..batch.outcome import Options, Outcome, outcome_of
-from ..batch.results_file import Line, files_in, open_results
+from ..batch.outcome import Options, Outcome, outcome_of, unheard
+from ..batch.results_file import Line, open_results
 from ..classification.query import Query
 from ..settings import settings_from_environment
 
@@ -35,7 +36,7 @@ class Actor:
     def __call__(self, row: Row) -> Row:
         """Classify one file. Raises StartupError when the fault is not the file's."""
         video = Path(row["file"])
-        outcome = self._runner.run(outcome_of(self._classify, video, lambda _: None))
+        outcome = self._runner.run(outcome_of(self._classify, video, unheard))
         return {"line": Line.of(video, outcome).text()}
 
 
@@ -69,7 +70,7 @@ def classify(
 ) -> None:
     """Classify the files that a manifest names on a Ray cluster."""
     with open_results(out) as results:
-        left = [video for video in files_in(manifest) if str(video) not in results.done]
+        left = [video for video in Inputs((), manifest) if results.names.add(str(video))]
         if left:
             executor = OnRay(Options(top_k, Query(embedding=embedding)), replicas, cpus, gpus)
             asyncio.run(classify_all(left, executor, results.add))

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from ..classification.query import Query
 from ..classification.results import Classification, ClipResult
-from ..errors import DeadlineError, NotReadyError
+from ..errors import DeadlineError
 from .lifecycle import Lifecycle
 from .request_log import record_of
 from .uploads.receive import receive
@@ -67,7 +67,7 @@ async def guarded(request: Request, lifecycle: Lifecycle, work: Coroutine[Any, A
         if gone.done():
             raise ClientDisconnect
         if aborted.done():
-            raise NotReadyError("the server is shutting down")
+            raise lifecycle.refusal()
         raise DeadlineError(f"not done within {seconds:g} s")
     finally:
         for each in (task, gone, aborted):

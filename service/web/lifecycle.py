@@ -17,6 +17,10 @@ from .uploads.spool import Spool, sweep
 
 logger = logging.getLogger(__name__)
 
+# Seconds, for a client that is refused: a model is loaded in about one; behind a balancer another instance is there
+# now, and a lone one is back a little later.
+RETRY_STARTING, RETRY_DRAINING = "1", "2"
+
 
 class State(StrEnum):
     """What `/health` answers."""
@@ -38,7 +42,7 @@ class Lifecycle:
         self.settings = settings
         self.state = State.STARTING
         self.reason = "the model is loading"
-        self.on_load_failure: Callable[[str], None] = lambda reason: None
+        self.on_load_failure: Callable[[str], None] = _log_failure
         self.admission = Admission(max_requests(settings.queue_clips))
         self.aborted = asyncio.Event()
         self.spool = Spool()
@@ -59,8 +63,15 @@ class Lifecycle:
     def classifier(self) -> Classifier:
         """The model, when requests are accepted. Raises NotReadyError with the reason otherwise."""
         if self.state is not State.READY or self._loaded is None:
-            raise NotReadyError(self.reason, {"Retry-After": "1"} if self.state is State.STARTING else None)
+            raise self.refusal()
         return self._loaded
+
+    def refusal(self) -> NotReadyError:
+        """Why requests are not accepted, or are given up, and when to come again; never, once the backend failed."""
+        if self.state is State.DRAINING:
+            # The next request on this connection would find the same server, which is about to go.
+            return NotReadyError(self.reason, {"Retry-After": RETRY_DRAINING, "Connection": "close"})
+        return NotReadyError(self.reason, {"Retry-After": RETRY_STARTING} if self.state is State.STARTING else None)
 
     def start(self) -> None:
         """Begin to load the model."""
@@ -114,9 +125,13 @@ class Lifecycle:
 
     def _fail_to_load(self, reason: str) -> None:
         if not self._loading_over.is_set():
-            self._fail(reason)
+            self.state, self.reason = State.FAILED, reason
             self.on_load_failure(reason)
 
     def _fail(self, reason: str) -> None:
         self.state, self.reason = State.FAILED, reason
-        logger.error("failed: %s", reason)
+        _log_failure(reason)
+
+
+def _log_failure(reason: str) -> None:
+    logger.error("failed: %s", reason)

@@ -103,7 +103,7 @@ async def classify(request: Request, parameters: Annotated[ClassifyParameters, Q
         return ResultEvent(**dict(answer) | ({"clips": []} if parameters.view == "segments" else {}))
 
     def describe(result: ClipResult) -> ClipEvent:
-        return ClipEvent(**dict(clip_labels(result, manifest.labels, top_k)))
+        return ClipEvent(**dict(clip_labels(result, manifest.labels, top_k)), progress=result.progress)
 
     if wanted == "ndjson":
         return LiveAnswer(request, live, describe)
@@ -150,7 +150,7 @@ async def labels(request: Request) -> LabelsAnswer:
     """The model's labels."""
     lifecycle = lifecycle_of(request)
     if lifecycle.loaded is None:
-        raise NotReadyError(lifecycle.reason)
+        raise lifecycle.refusal()
     return LabelsAnswer(labels=list(lifecycle.loaded.manifest.labels))
 
 

@@ -1,15 +1,22 @@
 """uvicorn with a drain: after SIGTERM it goes on answering until the running requests are done."""
 
 import asyncio
+import logging
+import socket
+from contextlib import suppress
 from functools import partial
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
+from ..errors import StartupError
 from .connections import IDLE_SECONDS, Connection
-from .lifecycle import Lifecycle
+from .lifecycle import Lifecycle, State
+from .listening import address_of
 from .uploads.receive import MAX_HEADER_BYTES
+
+logger = logging.getLogger(__name__)
 
 
 def server_config(app: FastAPI, host: str, port: int, max_connections: int) -> uvicorn.Config:
@@ -43,12 +50,22 @@ class Server(uvicorn.Server):
         self._lifecycle = lifecycle
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: asyncio.Task[None] | None = None
+        self._announcing: asyncio.Task[None] | None = None
         lifecycle.on_load_failure = self._failed
 
-    async def startup(self, sockets: object = None) -> None:
-        """See uvicorn."""
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn, which says where it listens, before anything can be answered, only of sockets of its own."""
         self._loop = asyncio.get_running_loop()
-        await super().startup(sockets)  # type: ignore[arg-type]
+        await super().startup(sockets)
+        if sockets:
+            self._announcing = asyncio.create_task(self._announce(address_of(self.config.host, sockets)))
+
+    async def _announce(self, address: str) -> None:
+        """The last line of a start."""
+        with suppress(StartupError):
+            await self._lifecycle.wait_until_loaded()
+            if self._lifecycle.state is State.READY:
+                logger.info("ready: %s", address)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """First signal: drain. Second: stop at once. Called outside the event loop."""

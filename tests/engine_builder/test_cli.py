@@ -39,6 +39,9 @@ def test_build_inspect_verify(weights: Path, tmp_path: Path) -> None:
     verified = engine("verify", model, video)
     assert verified.returncode == 0, verified.stderr + verified.stdout
     assert verified.stdout.count("good") == 2
+    steps = verified.stderr.splitlines()
+    assert steps[:3] == [f"decoding {video}", "checking the files", "running the fp32 reference on 2 clips"]
+    assert [step for step in steps if step.startswith("running openvino")]
 
 
 def test_no_normalize_is_in_the_manifest(weights: Path, tmp_path: Path) -> None:
@@ -67,6 +70,32 @@ def test_the_bundled_model(tmp_path: Path) -> None:
     assert (manifest.name, manifest.architecture) == ("camera-motion", "r3d_18")
     assert manifest.labels[0] == "static"
     assert manifest.labels[-1] == "roll counterclockwise"
+
+
+def test_a_text_file_is_no_checkpoint_in_one_line(tmp_path: Path) -> None:
+    for name in ("notes.pth", "notes.wts", "notes.safetensors", "notes.txt"):
+        (tmp_path / name).write_text("Some notes of mine,\nnothing else.\n")
+        done = engine("build", tmp_path / name, "-o", tmp_path / "model")
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+        assert "text, not a checkpoint" in done.stderr or "expected the number of tensors" in done.stderr
+
+
+def test_the_models_in_the_cache_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    done = engine("list")
+    assert (done.returncode, done.stdout) == (0, f"no models in {tmp_path}/r3d; `r3d-engine fetch r3d_18` makes one\n")
+    for place in ("camera-motion-0", "published/r3d_18"):
+        assert engine("bundled", "-o", tmp_path / "r3d" / place).returncode == 0
+    broken = tmp_path / "r3d" / "published" / "mc3_18" / "model.json"
+    broken.parent.mkdir()
+    broken.write_text("{")
+    done = engine("list")
+    assert done.returncode == 0
+    [bundled] = [line for line in done.stdout.splitlines() if "camera-motion-0 " in line]
+    assert [cell.strip() for cell in bundled.split("│")[1:4]] == ["camera-motion-0", "r3d_18", "9"]
+    assert f"{tmp_path}/r3d/published/r3d_18" in done.stdout
+    assert "cannot be read" in done.stdout
+    assert f"{broken}: " in done.stdout
 
 
 def test_sampling_is_part_of_the_model(weights: Path, tmp_path: Path) -> None:

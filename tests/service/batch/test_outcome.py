@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.api.schemas import ClassifyAnswer
-from service.batch.outcome import ATTEMPTS, OnProgress, Outcome, Refusal, outcome_of
+from service.batch.outcome import PATIENCE, OnProgress, Outcome, Refusal, outcome_of, unheard
 from service.batch.results_file import open_results
 from service.errors import StartupError
 
@@ -17,8 +17,8 @@ from ...support.virtual_time import run_at_once
 VIDEO = Path("a.mp4")
 
 
-def refusal(status: int, retry_after: float | None = None) -> Refusal:
-    return Refusal("urn:x", "Title", status, "detail", retry_after)
+def refusal(status: int, retry_after: float | None = None, slug: str = "") -> Refusal:
+    return Refusal(f"urn:r3d:problem:{slug}" if slug else "urn:x", "Title", status, "detail", retry_after)
 
 
 class Answers:
@@ -38,7 +38,7 @@ class Answers:
 
 
 def outcome_with(classify: Answers) -> Outcome:
-    return run_at_once(outcome_of(classify, VIDEO, lambda _: None))
+    return run_at_once(outcome_of(classify, VIDEO, unheard))
 
 
 @pytest.mark.parametrize("status", [400, 413, 415, 422])
@@ -69,10 +69,52 @@ def test_a_parameter_that_is_refused_for_one_file_is_for_all() -> None:
 
 
 def test_passing_trouble_is_waited_out() -> None:
-    classify = Answers(refusal(503, 1), refusal(429, 7), refusal(422))
+    classify = Answers(refusal(503, 20), refusal(429, 7), refusal(422))
     found = outcome_with(classify)
     assert isinstance(found, Refusal)
-    assert (found.status, classify.waits()) == (422, [1, 7])
+    assert (found.status, classify.waits()) == (422, [20, 7])
+
+
+def test_who_names_no_time_is_asked_less_and_less_often_and_not_by_all_at_once() -> None:
+    waits = [refusal(503, 0).pause(tries, lambda: 1.0) for tries in (1, 2, 3, 4, 5, 99)]
+    assert waits == [1, 2, 4, 8, 15, 15]
+    assert refusal(503, 0).pause(4, lambda: 0.0) == 4
+    assert refusal(503, 2).pause(1, lambda: 0.0) == 2
+    assert refusal(429, 2).pause(99, lambda: 1.0) == 2, "a full queue knows best"
+
+
+def test_a_service_that_is_away_for_minutes_loses_no_file() -> None:
+    away = [refusal(0, 0, "service-lost") for _ in range(40)]
+    classify = Answers(*away, refusal(422, slug="video-too-short"))
+    found = outcome_with(classify)
+    assert isinstance(found, Refusal)
+    assert (found.type, found.is_passing) == ("urn:r3d:problem:video-too-short", False)
+
+
+@pytest.mark.parametrize(
+    ("slug", "status", "passing"),
+    [
+        ("video-undecodable", 422, False),
+        ("decoder-crashed", 422, False),
+        ("frames-too-large", 422, False),
+        ("unsupported-media", 415, False),
+        ("upload-too-large", 413, False),
+        ("bad-upload", 400, False),
+        ("upload-stalled", 408, True),
+        ("queue-full", 429, True),
+        ("not-ready", 503, True),
+        ("decoder-unavailable", 503, True),
+        ("internal", 500, True),
+        ("of-a-later-version", 422, True),
+    ],
+)
+def test_the_type_of_a_problem_says_whose_fault_it_is(slug: str, status: int, passing: bool) -> None:
+    assert refusal(status, slug=slug).is_passing is passing
+
+
+def test_a_parameter_that_no_file_could_have_ends_the_run() -> None:
+    with pytest.raises(StartupError, match="detail"):
+        outcome_with(Answers(refusal(422, slug="bad-parameter")))
 
 
 def test_trouble_that_does_not_pass_is_left_for_the_next_run() -> None:
@@ -80,7 +122,8 @@ def test_trouble_that_does_not_pass_is_left_for_the_next_run() -> None:
     found = outcome_with(classify)
     assert isinstance(found, Refusal)
     assert found.is_passing
-    assert classify.waits() == [60] * (ATTEMPTS - 1)
+    assert set(classify.waits()) == {60}
+    assert PATIENCE - 120 < sum(classify.waits()) <= PATIENCE
 
 
 def test_a_file_that_is_not_there() -> None:
@@ -94,9 +137,8 @@ def test_a_results_file_has_it_tried_again(refused: Refusal, done: bool, tmp_pat
     path = tmp_path / "out.jsonl"
     with open_results(path) as results:
         results.add(VIDEO, refused)
-        assert (str(VIDEO) in results.done) is done
     [line] = map(json.loads, path.read_text().splitlines())
     assert line.get("retry") is (None if done else True)
     assert line["problem"] == {"type": "urn:x", "title": "Title", "status": refused.status, "detail": "detail"}
     with open_results(path) as results:
-        assert (str(VIDEO) in results.done) is done
+        assert results.names.add(str(VIDEO)) is not done

@@ -1,12 +1,13 @@
 """Results files: one writer, nothing of others' overwritten, a torn line forgotten."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from service.batch.outcome import Refusal
-from service.batch.results_file import files_in, open_results
+from service.batch.results_file import open_results
 from service.errors import StartupError
 
 BAD = Refusal("urn:x", "Bad", 422, "very bad")
@@ -36,11 +37,23 @@ def test_it_remembers_and_forgets_a_torn_line(tmp_path: Path) -> None:
     with path.open("ab") as stream:
         stream.write(b'{"file": "b", "resu')
     with open_results(path) as results:
-        assert results.done == {"a"}
+        assert [results.names.add(name) for name in ("a", "b")] == [False, True]
         results.add(Path("b"), BAD)
     assert [json.loads(line)["file"] for line in path.read_text().splitlines()] == ["a", "b"]
 
 
-def test_a_manifest_names_each_file_once(tmp_path: Path) -> None:
-    (tmp_path / "list").write_text("a.mp4\n\n  b c.mp4 \na.mp4\n")
-    assert files_in(tmp_path / "list") == [Path("a.mp4"), Path("b c.mp4")]
+def test_a_name_that_is_no_utf8_is_remembered(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.mp4")
+    with open_results(tmp_path / "out.jsonl") as results:
+        results.add(Path(name), BAD)
+    with open_results(tmp_path / "out.jsonl") as results:
+        assert not results.names.add(name)
+
+
+def test_what_is_added_can_be_read_at_once(tmp_path: Path) -> None:
+    """A run that is killed repeats nothing that it has told of."""
+    path = tmp_path / "out.jsonl"
+    with open_results(path) as results:
+        for number in range(3):
+            results.add(Path(str(number)), BAD)
+            assert path.read_bytes().count(b"\n") == number + 1

@@ -1,6 +1,8 @@
 """`r3d-classify` on this machine."""
 
 import json
+import os
+import pty
 import re
 import signal
 import subprocess
@@ -23,6 +25,7 @@ def test_the_program_classifies_files_as_json(model_directory: Path, video: Path
     done = finished("r3d-classify", "--json", "--model", str(model_directory), str(video), str(other))
     assert (done.returncode, done.stderr) == (0, "")
     first, second = map(json.loads, done.stdout.splitlines())
+    assert (first["file"], second["file"]) == (str(video), str(other))
     assert (first["video"]["codec"], second["video"]["codec"]) == ("h264", "mpeg4")
     assert [len(answer["clips"]) for answer in (first, second)] == [2, 1]
 
@@ -46,10 +49,55 @@ def test_it_says_what_failed_and_goes_on(classify: Call, model_directory: Path, 
     status, output, errors = classify("--json", "--model", str(model_directory), str(tmp_path / "bad.mp4"), str(video))
     assert status == 1
     assert f"{tmp_path}/bad.mp4: this is text" in errors
-    assert len(output.splitlines()) == 1
+    bad, good = map(json.loads, output.splitlines())
+    assert (bad["file"], bad["problem"]["type"]) == (f"{tmp_path}/bad.mp4", "urn:r3d:problem:unsupported-media")
+    assert "retry" not in bad
+    assert (good["file"], len(good["clips"])) == (str(video), 2)
 
 
-@pytest.mark.parametrize(("arguments", "said"), [(["none.mp4"], "'none.mp4' does not exist"), ([], "name a video")])
+def test_a_video_on_standard_input(model_directory: Path, video: Path) -> None:
+    with video.open("rb") as stream:
+        command = [program("r3d-classify"), "--json", "--model", str(model_directory), "-"]
+        done = subprocess.run(command, stdin=stream, capture_output=True, timeout=60, check=True)
+    answer = json.loads(done.stdout)
+    assert (answer["file"], len(answer["clips"])) == ("-", 2)
+
+
+def test_a_folder_and_a_pattern(classify: Call, model_directory: Path, video: Path, tmp_path: Path) -> None:
+    (tmp_path / "within").mkdir()
+    (tmp_path / "notes.txt").write_text("text")
+    for name in ("one.bin", "within/two.mp4"):
+        (tmp_path / name).write_bytes(video.read_bytes())
+    files = (str(tmp_path), str(tmp_path / "within" / "*.mp4"), str(tmp_path / "one.bin"))
+    status, output, _ = classify("--json", "-r", "--model", str(model_directory), *files)
+    assert status == 0
+    assert [json.loads(line)["file"] for line in output.splitlines()] == [
+        f"{tmp_path}/one.bin",
+        f"{tmp_path}/within/two.mp4",
+    ]
+
+
+def test_answers_go_to_standard_output_while_bars_are_on_the_terminal(model_directory: Path, video: Path) -> None:
+    command = [program("r3d-classify"), "--json", "--model", str(model_directory), str(video)]
+    reading, terminal = pty.openpty()
+    with os.fdopen(reading, "rb"):
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=terminal, timeout=60, check=True)
+        os.close(terminal)
+    assert json.loads(done.stdout)["file"] == str(video)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["none.mp4"], "'none.mp4' does not exist"),
+        ([], "name a video or a folder"),
+        (["--from", "none.txt"], "'none.txt' does not exist"),
+        (["s3://bucket/a.mp4"], "addresses are not supported"),
+        (["-", "--from", "-"], "not both"),
+        (["-", "--out", "x.jsonl"], "leave out --out"),
+        (["--server", "http://", "-"], "no address of a service"),
+    ],
+)
 def test_bad_usage(classify: Call, arguments: list[str], said: str) -> None:
     status, _, errors = classify(*arguments, COLUMNS="200")
     assert status == 2

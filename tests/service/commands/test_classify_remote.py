@@ -1,10 +1,13 @@
 """`r3d-classify --server`, against services that listen."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+
+import httpx
 
 from service.api.schemas import ClassifyAnswer
 from service.settings import Settings
@@ -12,15 +15,19 @@ from service.settings import Settings
 from ...support.http_server import serving
 from ...support.live_server import API_KEY, StubServer
 from ...support.programs import Call, json_lines, program
+from ...support.programs import serving as serving_program
 from ...support.waiting import eventually
 
 
 def test_a_service_classifies(classify: Call, locked: StubServer, video: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.mp4").write_bytes(b"text")
     files = [str(video), str(tmp_path / "bad.mp4")]
-    status, output, errors = classify("--server", locked.url, "--json", "--top-k", "2", *files, R3D_API_KEY=API_KEY)
+    address = locked.url.removeprefix("http://")
+    status, output, errors = classify("--server", address, "--json", "--top-k", "2", *files, R3D_API_KEY=API_KEY)
     assert status == 1
-    answer = ClassifyAnswer.model_validate_json(output)
+    first, second = map(json.loads, output.splitlines())
+    answer = ClassifyAnswer(**first)
+    assert (second["file"], second["problem"]["status"]) == (f"{tmp_path}/bad.mp4", 415)
     assert (len(answer.clips), len(answer.clips[0].top), answer.model.backend) == (2, 2, "brightness")
     assert f"{tmp_path}/bad.mp4: this is text" in errors
 
@@ -72,6 +79,72 @@ def test_an_address_below_the_services(classify: Call, locked: StubServer, video
     status, _, errors = classify("--server", f"{locked.url}/static", str(video), R3D_API_KEY=API_KEY)
     said = f"r3d-classify: {locked.url}/static/classify does not answer as this service does (405)\n"
     assert (status, errors) == (3, said)
+
+
+def test_an_archive_goes_on_when_a_service_that_was_restarted_is_back(
+    classify: Call, model_directory: Path, video: Path, tmp_path: Path
+) -> None:
+    """It drains in the midst of the archive, is gone for a while, and comes back on its port."""
+    files = [tmp_path / f"{number}.mp4" for number in range(6)]
+    for file in files:
+        file.write_bytes(video.read_bytes())
+    listed, out = tmp_path / "list", tmp_path / "out.jsonl"
+    listed.write_text("\n".join(map(str, files)))
+
+    def some_are_through() -> bool:
+        return out.exists() and out.read_bytes().count(b"\n") >= 2
+
+    with serving_program("--model", str(model_directory)) as first:
+        first.wait_ready()
+        port, command = first.port, [program("r3d-classify"), "--server", f"127.0.0.1:{first.port}"]
+        process = subprocess.Popen([*command, "--from", str(listed), "--out", str(out), "--jobs", "2"])
+        eventually(some_are_through, seconds=30)
+        assert first.stop() == 0
+    with process, serving_program("--port", str(port), "--model", str(model_directory)):
+        assert process.wait(90) == 0
+    found = json_lines(out)
+    assert sorted(each["file"] for each in found) == sorted(map(str, files)), "each once"
+    assert all("result" in each for each in found)
+
+
+@contextmanager
+def proxy_that_is_away_at_first(target: str) -> Iterator[str]:
+    """What stands before a service: pages of its own, two errors and a cut connection, then the service's answers."""
+    faults = iter([(502, {}), (503, {"Retry-After": "1"}), None])
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            fault = next(faults, (200, {}))
+            if fault is None:
+                self.close_connection = True
+            elif fault[0] == 200:
+                headers = {name: self.headers[name] for name in ("Content-Type", "Accept")}
+                self.answer(200, {}, httpx.post(f"{target}{self.path}", content=body, headers=headers).content)
+            else:
+                self.answer(*fault, b"<html>Bad Gateway</html>")
+
+        def answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(content))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with serving(Handler) as url:
+        yield url
+
+
+def test_what_a_proxy_says_while_its_service_is_away_is_waited_out(
+    classify: Call, stub_server: StubServer, video: Path
+) -> None:
+    with proxy_that_is_away_at_first(stub_server.url) as url:
+        status, output, errors = classify("--json", "--server", url, str(video))
+    assert (status, errors) == (0, "")
+    assert len(json.loads(output)["clips"]) == 2
 
 
 def test_a_busy_service_is_asked_again(model_directory: Path, video: Path, tmp_path: Path) -> None:

@@ -1,12 +1,17 @@
 """`r3d-serve` as a user runs it."""
 
+import json
+import re
 import signal
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from service import __version__
 from service.classification.bundled_model import bundled_model
+from service.settings import Settings
 
 from ...support.programs import finished, serving
 from ...support.videos import write_video
@@ -31,7 +36,41 @@ def test_the_bundled_model_is_built_the_first_time(
 def test_it_stops_when_the_model_does_not_load(tmp_path: Path) -> None:
     done = finished("r3d-serve", "--port", "0", "--model", str(tmp_path))
     assert done.returncode == 1
-    assert f"r3d-serve: {tmp_path}/model.json: No such file or directory" in done.stderr
+    assert f"failed: {tmp_path}/model.json: No such file or directory" in done.stderr.splitlines()[-1]
+    assert done.stderr.count("No such file or directory") == 1
+
+
+def test_a_port_in_use_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = finished("r3d-serve", "--port", str(port), "--model", str(tmp_path))
+    assert done.returncode == 1
+    said = f"r3d-serve: 127.0.0.1:{port}: the port is in use; stop what uses it, or name another with --port\n"
+    assert done.stderr == said
+
+
+def test_the_last_line_of_a_start_is_the_address(model_directory: Path) -> None:
+    with serving("--model", str(model_directory)) as served:
+        assert served.client.get("/health").json()["status"] == "ready"
+        last = json.loads(served.log[-1])
+    assert last["message"] == f"ready: {served.url}"
+
+
+def test_its_help_has_every_setting() -> None:
+    done = finished("r3d-serve", "--help", COLUMNS="200")
+    assert done.returncode == 0
+    for name, field in Settings.model_fields.items():
+        [line] = [line for line in done.stdout.splitlines() if f" R3D_{name.upper()} " in line]
+        assert str(field.description)[:20] in line
+    assert re.search(r"R3D_MAX_BATCH +32 ", done.stdout)
+
+
+@pytest.mark.parametrize("name", ["r3d-serve", "r3d-classify", "r3d-engine"])
+def test_every_command_has_a_version_and_completion(name: str) -> None:
+    assert finished(name, "--version").stdout == f"r3d {__version__}\n"
+    asking = {f"_{name.replace('-', '_').upper()}_COMPLETE": "complete_bash", "COMP_CWORD": "1"}
+    done = finished(name, COMP_WORDS=f"{name} --vers", **asking)
+    assert done.stdout.split() == ["--version"]
 
 
 def test_running_requests_are_finished_on_sigterm(model_directory: Path, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_clips_arrive_whole(tmp_path: Path) -> None:
         job = job_of(write_video(tmp_path / "a.mp4", frames))
         async with decoder.open(job) as stream:
             found = await all_of(stream)
-        assert stream.opened == messages.Opened(codec="h264", width=320, height=240, frame_rate=25)
+        assert stream.opened == messages.Opened(codec="h264", width=320, height=240, frame_rate=25, frames=frames)
         assert stream.ended is not None
         assert (stream.ended.frames, stream.ended.clips, stream.ended.partial) == (frames, clips, False)
         assert stream.ended.duration_seconds == pytest.approx(frames / 25)

@@ -35,7 +35,7 @@ def test_a_later_run_knows_the_last_line_of_each_video(tmp_path: Path, setup: Se
         results.write(ScoreLine.of_video("b.mp4", score(2)))
         results.write(ScoreLine.of_video("a.mp4", score(1, 2)))
     with open_folder(folder, setup) as results:
-        assert results.done == {"a.mp4", "b.mp4"}
+        assert [results.names.add(name) for name in ("a.mp4", "b.mp4", "c.mp4")] == [False, False, True]
         lines = lines_of(folder)
     assert [lines[name].score for name in ("a.mp4", "b.mp4")] == [score(1, 2), score(2)]
 
@@ -63,7 +63,7 @@ def test_a_folder_without_results_takes_any_evaluation(tmp_path: Path, setup: Se
     with open_folder(tmp_path, setup):
         pass
     with open_folder(tmp_path, setup.model_copy(update={"clip_frames": 16})) as results:
-        assert results.done == set()
+        assert results.names.add("a.mp4")
 
 
 def test_results_without_a_summary_are_left_alone(tmp_path: Path, setup: Setup) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine_builder.manifest import Sampling
-from service.batch.outcome import Refusal
+from service.batch.outcome import Refusal, unheard
 from service.classification.classifier import Classifier
 from service.evaluation.scores import Scorer, VideoScore
 from service.settings import Settings
@@ -23,7 +23,7 @@ def scored(
     async def run() -> VideoScore:
         settings = Settings(model=model)
         async with Classifier.open(settings, factory_of(backend or BrightnessBackend())) as classifier:
-            return await Scorer(classifier, samplings)(video, lambda _: None)
+            return await Scorer(classifier, samplings)(video, unheard)
 
     return asyncio.run(run())
 

@@ -50,6 +50,28 @@ def test_draining_before_the_model_is_loaded(model_directory: Path) -> None:
         assert (health.status_code, health.json()["model"]) == (503, None)
 
 
+def test_who_comes_while_it_drains_is_told_to_come_again_on_another_connection(
+    model_directory: Path, video: Path
+) -> None:
+    with StubServer(Settings(model=model_directory)) as live:
+        live.lifecycle.drain()
+        refused = live.post(video.read_bytes())
+        problem(refused, 503, "not-ready")
+        assert (refused.headers["retry-after"], refused.headers["connection"]) == ("2", "close")
+
+
+def test_a_request_that_the_end_of_the_drain_cuts_off_is_told_to_come_again(model_directory: Path, video: Path) -> None:
+    with StubServer(Settings(model=model_directory)) as live, ThreadPoolExecutor(1) as thread:
+        live.gate.close()
+        running = thread.submit(live.post, video.read_bytes())
+        live.gate.wait_held()
+        live.lifecycle.drain()
+        live.server._loop.call_soon_threadsafe(live.lifecycle.aborted.set)  # type: ignore[union-attr]
+        cut_off = running.result(20)
+        problem(cut_off, 503, "not-ready")
+        assert (cut_off.headers["retry-after"], cut_off.headers["connection"]) == ("2", "close")
+
+
 def test_a_backend_that_breaks_is_seen_in_health(model_directory: Path, video: Path) -> None:
     backend = BrightnessBackend()
 

@@ -19,8 +19,10 @@ def test_clips_then_the_same_result_as_without(server: LiveServer, video: Path) 
     with server.live(video.read_bytes(), top_k=2) as lines:
         *clips, result = lines
     whole = ClassifyAnswer(**server.post(video.read_bytes(), top_k=2).json())
+    progress = [round(clip.end_frame / whole.video.frames, 6) for clip in whole.clips]
     assert [ClipEvent(**line) for line in clips] == [
-        ClipEvent(**clip.model_dump(exclude={"video_label_probability"})) for clip in whole.clips
+        ClipEvent(**clip.model_dump(exclude={"video_label_probability"}), progress=part)
+        for clip, part in zip(whole.clips, progress, strict=True)
     ]
     assert [next(iter(line)) for line in (*clips, result)] == ["event"] * 3
     last = ResultEvent(**result)
