@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from engine_builder.manifest import Manifest
@@ -124,10 +125,24 @@ def test_bad_parameters(server: LiveServer, video: Path, parameters: dict[str, s
 def test_bad_uploads(server: LiveServer, video: Path) -> None:
     post = server.client.post
     problem(post("/classify"), 400, "bad-upload")
-    problem(post("/classify", content=video.read_bytes(), headers={"content-type": "video/mp4"}), 400, "bad-upload")
+    form = {"content-type": "application/x-www-form-urlencoded"}  # what `curl --data-binary` says by itself
+    assert "Content-Type" in problem(post("/classify", content=video.read_bytes(), headers=form), 400, "bad-upload")
     problem(post("/classify", files={"video": b"x"}), 400, "bad-upload")
     two = [("file", ("a", b"x")), ("file", ("b", b"y"))]
     assert "several" in problem(post("/classify", files=two), 400, "bad-upload")
+
+
+@pytest.mark.parametrize("content_type", ["video/mp4", "application/octet-stream"])
+def test_a_video_as_the_whole_body(server: LiveServer, video: Path, content_type: str) -> None:
+    def post(content: bytes) -> httpx.Response:
+        return server.client.post("/classify", content=content, headers={"Content-Type": content_type})
+
+    answer = post(video.read_bytes())
+    assert answer.status_code == 200
+    assert answer.json()["segments"] == server.post(video.read_bytes()).json()["segments"]
+    problem(post(b""), 422, "video-undecodable")
+    problem(post(b"text"), 415, "unsupported-media")
+    assert uploads() == []
 
 
 def test_unknown_paths_and_methods(server: LiveServer) -> None:
