@@ -45,6 +45,11 @@ class Pipeline:
         self._network_bound = False
         self._active = 0
 
+    @property
+    def open_videos(self) -> int:
+        """Videos that have a process of their own."""
+        return self._decoder.open_videos
+
     async def classify(self, path: Path, query: Query | None = None, on_clip: OnClip | None = None) -> Classification:
         """Classify the video at `path`; `on_clip` is called with each clip, in order, as soon as it is known.
 
@@ -85,7 +90,7 @@ class Pipeline:
         return done
 
     def _decode_threads(self) -> int:
-        slots, others = self._settings.decode_workers, self._decoder.open_videos
+        slots, others = self._settings.decode_workers, self.open_videos
         return scheduling.decode_threads(slots, others, self._network_bound)
 
     async def _feed(self, stream: ClipStream, run: _Run) -> None:

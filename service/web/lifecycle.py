@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from enum import StrEnum
 
+from starlette.requests import Request
+
 from ..classification.classifier import Classifier
 from ..classification.scheduling import max_requests
 from ..errors import NotReadyError, StartupError
@@ -43,7 +45,12 @@ class Lifecycle:
         self.aborted = asyncio.Event()
         self.spool = Spool()
         self.metrics = Metrics()
-        self.metrics.watch(lambda: self.admission.active, lambda: self._loaded.queued_clips if self._loaded else 0)
+        self.metrics.watch(
+            ready=lambda: self.state is State.READY,
+            in_progress=lambda: self.admission.active,
+            decoders=lambda: self._loaded.open_videos if self._loaded else 0,
+            queue_clips=lambda: self._loaded.queued_clips if self._loaded else 0,
+        )
         self._backend = backend
         self._loaded: Classifier | None = None
         self._loading_over = asyncio.Event()
@@ -120,3 +127,9 @@ class Lifecycle:
     def _fail(self, reason: str) -> None:
         self.state, self.reason = State.FAILED, reason
         logger.error("failed: %s", reason)
+
+
+def lifecycle_of(request: Request) -> Lifecycle:
+    """That of the app that the request came to."""
+    lifecycle: Lifecycle = request.app.state.lifecycle
+    return lifecycle
