@@ -33,6 +33,7 @@ BAD = {
     "R3D_DECODE_WORKERS": ("0",),
     "R3D_REQUEST_TIMEOUT_SECONDS": ("-1",),
     "R3D_CPU_THREADS": ("-1",),
+    "R3D_CORS_ORIGINS": ("example.org", "https://example.org/"),
 }
 
 
@@ -67,6 +68,8 @@ def test_the_readme_has_every_setting_with_its_default() -> None:
 
 def written(value: object) -> str:
     """As the README has it."""
-    if value is None or isinstance(value, bool):
+    if value is None or value == ():
+        return "none"
+    if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)

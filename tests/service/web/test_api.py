@@ -1,6 +1,7 @@
 """The HTTP interface, through a real server."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from service.inference.selection import choose
 from service.settings import Settings
 
 from ...support.client import problem
-from ...support.live_server import LiveServer, uploads
+from ...support.live_server import LiveServer, StubServer, uploads
 from ...support.videos import write_video
 
 CLASSIFY_STATUSES = "200 400 401 406 408 413 415 422 429 431 500 503 504 507"
@@ -145,6 +146,26 @@ def test_a_video_as_the_whole_body(server: LiveServer, video: Path, content_type
     assert uploads() == []
 
 
+def test_the_versioned_path_is_the_same(stub_server: StubServer, video: Path) -> None:
+    before = stub_server.metric("r3d_requests_total", outcome="ok") or 0
+    answers = [
+        stub_server.client.post(path, files={"file": video.read_bytes()}) for path in ("/v1/classify", "/classify")
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json()["clips"] == answers[1].json()["clips"]
+    assert stub_server.metric("r3d_requests_total", outcome="ok") == before + 2
+    problem(stub_server.client.post("/v1/classify?frames=1", files={"file": video.read_bytes()}), 422, "bad-parameter")
+    problem(stub_server.client.get("/v1/classify"), 405, "method-not-allowed")
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "vtt"])
+def test_stages_are_told_as_server_timing(stub_server: StubServer, video: Path, form: str) -> None:
+    header = stub_server.post(video.read_bytes(), format=form).headers["server-timing"]
+    spent = {name: float(value) for name, value in re.findall(r"(\w+);dur=([\d.]+)", header)}
+    assert list(spent) == ["upload", "decode", "queue", "inference", "total"]
+    assert 0 < spent["decode"] < spent["total"]
+
+
 def test_unknown_paths_and_methods(server: LiveServer) -> None:
     problem(server.client.get("/nowhere"), 404, "not-found")
     problem(server.client.get("/classify"), 405, "method-not-allowed")
@@ -153,12 +174,13 @@ def test_unknown_paths_and_methods(server: LiveServer) -> None:
 def test_docs_and_openapi(server: LiveServer) -> None:
     assert server.client.get("/docs").status_code == 200
     paths = server.client.get("/openapi.json").json()["paths"]
-    assert set(paths) == {"/classify", "/health", "/health/live", "/labels", "/metrics"}
-    classify = paths["/classify"]["post"]
+    protocol = {"/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/{name}", "/v2/models/{name}/ready"}
+    assert set(paths) == {"/v1/classify", "/health", "/health/live", "/labels", "/metrics", *protocol}
+    classify = paths["/v1/classify"]["post"]
     assert set(classify["responses"]) == set(CLASSIFY_STATUSES.split())
     formats = {"application/json", "application/x-ndjson", "text/csv", "text/vtt", "application/x-subrip"}
     assert set(classify["responses"]["200"]["content"]) == formats
-    assert "multipart/form-data" in classify["requestBody"]["content"]
+    assert set(classify["requestBody"]["content"]) == {"multipart/form-data", "application/octet-stream", "video/*"}
     sampled = {"frame_rate", "clips", "stride", "start", "end", "tail", "aggregate", "threshold"}
     assert {parameter["name"] for parameter in classify["parameters"]} == {"top_k", "format", "view", *sampled}
 
