@@ -29,6 +29,12 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+def lifecycle_of(request: Request) -> "Lifecycle":
+    """That of the app that the request came to."""
+    lifecycle: Lifecycle = request.app.state.lifecycle
+    return lifecycle
+
+
 class Lifecycle:
     """Holds what lives as long as the server, and the model once it is loaded. Use it in one event loop.
 
@@ -127,9 +133,3 @@ class Lifecycle:
     def _fail(self, reason: str) -> None:
         self.state, self.reason = State.FAILED, reason
         logger.error("failed: %s", reason)
-
-
-def lifecycle_of(request: Request) -> Lifecycle:
-    """That of the app that the request came to."""
-    lifecycle: Lifecycle = request.app.state.lifecycle
-    return lifecycle

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from service.errors import ServiceError
-from service.web import routes
 
+from ...support.errors import EVERY_ERROR, classifying_raises
 from ...support.live_server import API_KEY, StubServer
 from ...support.programs import program
 
@@ -77,21 +77,11 @@ def test_real_errors(client: Any, locked: StubServer, video: Path) -> None:
         assert refusal.detail
 
 
-def kinds(error: type[ServiceError]) -> Iterator[type[ServiceError]]:
-    if error.__module__ == ServiceError.__module__:  # and not a test's
-        yield error
-    for derived in error.__subclasses__():
-        yield from kinds(derived)
-
-
-@pytest.mark.parametrize("kind", list(kinds(ServiceError)))
+@pytest.mark.parametrize("kind", EVERY_ERROR)
 def test_every_error_that_there_is(
     client: Any, video: Path, kind: type[ServiceError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def refuse(*_: object) -> None:
-        raise kind("as a test wants it")
-
-    monkeypatch.setattr(routes, "classify_upload", refuse)
+    classifying_raises(kind("as a test wants it"), monkeypatch)
     found = asked(client, video.read_bytes())
     assert isinstance(found, part("models").Problem)
     assert (found.status, found.type_) == (kind.status, f"urn:r3d:problem:{kind.slug}")
