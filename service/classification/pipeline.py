@@ -45,11 +45,6 @@ class Pipeline:
         self._network_bound = False
         self._active = 0
 
-    @property
-    def open_videos(self) -> int:
-        """Videos that have a process of their own."""
-        return self._decoder.open_videos
-
     async def classify(self, path: Path, query: Query | None = None, on_clip: OnClip | None = None) -> Classification:
         """Classify the video at `path`; `on_clip` is called with each clip, in order, as soon as it is known.
 
@@ -88,6 +83,11 @@ class Pipeline:
             done.inference_seconds, self._batcher.workers, done.ended.busy_seconds
         )
         return done
+
+    @property
+    def open_videos(self) -> int:
+        """Videos that have a process of their own."""
+        return self._decoder.open_videos
 
     def _decode_threads(self) -> int:
         slots, others = self._settings.decode_workers, self.open_videos

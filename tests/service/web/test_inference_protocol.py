@@ -26,6 +26,13 @@ def test_the_server_and_its_model(stub_server: StubServer, manifest: Manifest) -
     }
 
 
+def test_its_health_is_open_and_the_rest_asks_for_the_key(locked: StubServer) -> None:
+    for path in ("/v2/health/live", "/v2/health/ready"):
+        assert locked.client.get(path).status_code == 200
+    for path in ("/v2", "/v2/models/camera-motion", "/v2/models/camera-motion/ready", "/v2/health", "/v2/health/live/"):
+        problem(locked.client.get(path), 401, "unauthorized")
+
+
 def test_another_model_and_inference_are_not_there(stub_server: StubServer) -> None:
     assert "camera-motion" in problem(stub_server.client.get("/v2/models/another"), 404, "not-found")
     problem(stub_server.client.get("/v2/models/another/ready"), 404, "not-found")
