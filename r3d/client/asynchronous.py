@@ -38,7 +38,7 @@ class AsyncClient:
 
         Raises UnreachableError, ProblemError, UnexpectedAnswerError; OSError for a file that cannot be read.
         """
-        with opened(video, on_upload) as upload, reaching(self._http.base_url):
+        with opened(video, on_upload) as upload, reaching(self._http.base_url, upload):
             response = await self._http.send(self._request(upload, parameters))
         return answer_of(Classification, response)
 
@@ -46,7 +46,7 @@ class AsyncClient:
         self, video: VideoFile, *, on_upload: OnUpload | None = None, **parameters: Unpack[Parameters]
     ) -> AsyncGenerator[Event]:
         """Each clip as soon as it is known, then the result. Raises as `classify` does, also between clips."""
-        with opened(video, on_upload) as upload, reaching(self._http.base_url):
+        with opened(video, on_upload) as upload, reaching(self._http.base_url, upload):
             response = await self._http.send(self._request(upload, parameters, Accept=LIVE), stream=True)
             event = None
             try:

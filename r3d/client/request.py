@@ -50,6 +50,11 @@ class Upload:
         """What goes before it."""
         return {"Content-Type": "application/octet-stream", "Content-Length": str(self.size)}
 
+    @property
+    def under_way(self) -> bool:
+        """Whether some of it was read, but not all."""
+        return 0 < self.stream.tell() < self.size
+
     def read(self) -> bytes:
         """The next piece; empty at the end."""
         data = self.stream.read(CHUNK_BYTES)

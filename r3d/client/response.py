@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from .answers import ClipEvent, Event, Part, Problem, ResultEvent
 from .errors import ProblemError, UnexpectedAnswerError, UnreachableError, error_of
+from .request import Upload
 
 # For a `Retry-After` that is a date, which a proxy may send.
 USUAL_WAIT = 5.0
@@ -18,12 +19,14 @@ Answer = TypeVar("Answer", bound=Part)
 
 
 @contextmanager
-def reaching(url: httpx.URL) -> Iterator[None]:
+def reaching(url: httpx.URL, upload: Upload | None = None) -> Iterator[None]:
     """Tells what goes wrong on the way to `url` as UnreachableError."""
     try:
         yield
     except httpx.HTTPError as error:
-        raise UnreachableError(f"{url}: {error or type(error).__name__}") from error
+        # A service closes the connection on a large body that it refuses, and its answer may be lost on the way.
+        hint = "; is the video too large, or the API key wrong?" if upload and upload.under_way else ""
+        raise UnreachableError(f"{url}: {str(error) or type(error).__name__}{hint}") from error
 
 
 def answer_of(kind: type[Answer], response: httpx.Response) -> Answer:

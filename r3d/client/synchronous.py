@@ -37,7 +37,7 @@ class Client:
 
         Raises UnreachableError, ProblemError, UnexpectedAnswerError; OSError for a file that cannot be read.
         """
-        with opened(video, on_upload) as upload, reaching(self._http.base_url):
+        with opened(video, on_upload) as upload, reaching(self._http.base_url, upload):
             response = self._http.send(self._request(upload, parameters))
         return answer_of(Classification, response)
 
@@ -45,7 +45,7 @@ class Client:
         self, video: VideoFile, *, on_upload: OnUpload | None = None, **parameters: Unpack[Parameters]
     ) -> Iterator[Event]:
         """Each clip as soon as it is known, then the result. Raises as `classify` does, also between clips."""
-        with opened(video, on_upload) as upload, reaching(self._http.base_url):
+        with opened(video, on_upload) as upload, reaching(self._http.base_url, upload):
             response = self._http.send(self._request(upload, parameters, Accept=LIVE), stream=True)
             event = None
             try:

@@ -20,6 +20,7 @@ from r3d.client import (
 )
 from service.errors import NotReadyError, QueueFullError, ServiceError
 from service.errors import UnauthorizedError as ServiceUnauthorizedError
+from service.settings import Settings
 
 from ...support.errors import EVERY_ERROR, classifying_raises
 from ...support.http_server import serving
@@ -141,6 +142,16 @@ def test_an_error_after_the_first_clip(asking: Asking, gated: StubServer, video:
         gated.backend.before = gated.gate
     assert caught.value.kind == "inference-failed"
     assert [event.event for event in events] == ["clip"]
+
+
+def test_a_video_that_is_too_large(asking: Asking, model_directory: Path) -> None:
+    with (
+        StubServer(Settings(model=model_directory, max_upload_bytes=1000)) as live,
+        pytest.raises((RefusedError, UnreachableError)) as caught,
+    ):
+        asking.classify(live.url, None, bytes(20_000_000))
+    # The service closes the connection on what it will not read, and then the answer may be lost on the way.
+    assert "accepted" in str(caught.value) or "is the video too large" in str(caught.value)
 
 
 def test_a_file_that_is_not_there(asking: Asking, stub_server: StubServer, tmp_path: Path) -> None:
