@@ -50,8 +50,10 @@ models/camera-motion/model.json: $(BUNDLED)/camera_motion.wts $(BUNDLED)/labels.
 	$(INSTALL) -e '.[docs]'
 	touch $@
 
+# openapi-python-client wants an older typer than our programs, for a command line that is the same in both.
 .venv/.$(TEST_EXTRAS): pyproject.toml constraints.txt | .venv/bin/python
 	$(INSTALL) -e '.[$(TEST_EXTRAS)]'
+	$(INSTALL) --no-deps openapi-python-client
 	touch $@
 
 # For `benchmarks.peers`: BentoML cannot be installed beside the OpenTelemetry of constraints.txt, and wants a newer certifi.

@@ -49,7 +49,7 @@ def settings_page() -> Iterator[str]:
 
 
 def _shown(default: object) -> str:
-    if default is None:
+    if default is None or default == ():
         return "none"
     if isinstance(default, tuple):
         default = ",".join(map(str, default))

@@ -21,7 +21,7 @@ class ServiceError(Exception):
 
 
 class UploadError(ServiceError):
-    """The request's body is not one video file in a multipart form."""
+    """The request's body is neither a video nor a form with one video file."""
 
     status = HTTPStatus.BAD_REQUEST
     slug = "bad-upload"

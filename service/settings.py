@@ -25,6 +25,8 @@ def _split(value: object) -> object:
     return value.split(",") if isinstance(value, str) else value
 
 
+ORIGIN = r"^(\*|https?://[A-Za-z0-9.:\[\]-]+)$"
+Origins = Annotated[tuple[Annotated[str, Field(pattern=ORIGIN)], ...], NoDecode, BeforeValidator(_split)]
 Devices = Annotated[tuple[Annotated[int, Field(ge=0)], ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -83,6 +85,9 @@ class Settings(BaseSettings):
     api_key: Annotated[
         SecretStr | None, Field(min_length=8, description="bearer token asked for on everything but health")
     ] = None
+    cors_origins: Annotated[
+        Origins, Field(description="origins whose pages may ask, comma-separated, such as https://example.org; or *")
+    ] = ()
     tracing: Annotated[
         bool, Field(description="send OpenTelemetry traces (extra `tracing`; `OTEL_...` say where to)")
     ] = False

@@ -37,7 +37,7 @@ def test_the_packages_meet_in_the_manifest_only() -> None:
         assert not outside, (name, outside)
 
 
-@pytest.mark.parametrize("package", ["service", "engine_builder"])
+@pytest.mark.parametrize("package", ["service", "engine_builder", "r3d"])
 def test_no_module_keeps_state(package: str) -> None:
     """No function rebinds a module's name, and no module-level name is a container that could be filled."""
     for name, path in modules_of(package).items():

@@ -97,6 +97,11 @@ class Classifier:
         return await self._pipeline.classify_each(path, samplings, on_clip)
 
     @property
+    def open_videos(self) -> int:
+        """Videos that have a process of their own."""
+        return self._pipeline.open_videos
+
+    @property
     def queued_clips(self) -> int:
         """Clips that wait for the network."""
         return self._batcher.depth

@@ -130,8 +130,13 @@ class Pipeline:
             await _stop(feeding, run)
 
     def _decode_threads(self) -> int:
-        slots, others = self._settings.decode_workers, self._decoder.open_videos
+        slots, others = self._settings.decode_workers, self.open_videos
         return scheduling.decode_threads(slots, others, self._network_bound)
+
+    @property
+    def open_videos(self) -> int:
+        """Videos that have a process of their own."""
+        return self._decoder.open_videos
 
     async def _feed(self, stream: ClipStream, run: _Run) -> None:
         """Put the video's clips into the batcher's queue, a few at a time."""

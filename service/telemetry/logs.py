@@ -6,9 +6,11 @@ import sys
 from datetime import UTC, datetime
 from typing import TextIO
 
+from .context import about
+
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line; a record's `facts` become its fields."""
+    """One JSON object a line; which request it is about, and a record's `facts`, become its fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         """See logging."""
@@ -17,6 +19,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **about(),
             **getattr(record, "facts", {}),
         }
         if record.exc_info:
@@ -25,14 +28,14 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """For people; facts that the message does not name follow it."""
+    """For people; which request a line is about, and its facts, follow the message."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
         """See logging."""
-        facts = getattr(record, "facts", {})
+        facts = {**about(), **getattr(record, "facts", {})}
         return " ".join([super().format(record), *(f"{key}={value}" for key, value in facts.items())])
 
 

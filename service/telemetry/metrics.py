@@ -9,7 +9,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from .. import __version__
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
+# Prometheus takes sizes to be spread evenly within a bucket. `ceil` of a quantile is the true one up to 4.
+BATCH_BUCKETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
@@ -40,6 +41,8 @@ class Metrics:
             buckets=SECONDS_BUCKETS,
             registry=registry,
         )
+        self.ready = Gauge("r3d_ready", "Whether requests are accepted", registry=registry)
+        self.decoders = Gauge("r3d_decoders", "Processes that decode a video", registry=registry)
         self.sandbox = Gauge(
             "r3d_sandbox", "Whether a mechanism confines the decoders", ["mechanism"], registry=registry
         )
@@ -47,9 +50,17 @@ class Metrics:
         build = Info("r3d_build", "This program", registry=registry)
         build.info({"version": __version__, "pyav": version("av")})
 
-    def watch(self, in_progress: Callable[[], float], queue_clips: Callable[[], float]) -> None:
+    def watch(
+        self,
+        ready: Callable[[], float],
+        in_progress: Callable[[], float],
+        decoders: Callable[[], float],
+        queue_clips: Callable[[], float],
+    ) -> None:
         """Where the gauges' values come from."""
+        self.ready.set_function(ready)
         self.in_progress.set_function(in_progress)
+        self.decoders.set_function(decoders)
         self.queue_clips.set_function(queue_clips)
 
     def confined_by(self, sandbox: Mapping[str, bool]) -> None:

@@ -10,10 +10,21 @@ from .metrics import Metrics
 
 logger = logging.getLogger("service.requests")
 
-# A trace of a long video is not made of thousands of spans.
-TRACED_CLIPS = 64
-QUIET = ("/health", "/health/live", "/metrics")
-CLASSIFY = "/classify"
+# The first clips of a video are traced, then one whenever the request has become a tenth older: a trace reaches over
+# all of a request's time, and has some hundred clips after an hour.
+TRACED_CLIPS = 32
+OLDER = 1.1
+# What supervisors ask every few seconds, and a page's files.
+QUIET = (
+    "/health",
+    "/health/live",
+    "/v2/health/live",
+    "/v2/health/ready",
+    "/metrics",
+    "/static",
+    "/swagger",
+)
+CLASSIFY = ("/v1/classify", "/classify")
 CLIENT_LEFT = "client-left"
 
 
@@ -36,6 +47,7 @@ class RequestRecord:
     outcome: str = "ok"
     facts: dict[str, str | int | float] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
+    _traced_age: float = 0.0
     _clips: int = 0
     _frames: int = 0
 
@@ -56,7 +68,7 @@ class RequestRecord:
         self._frames = result.span.end_frame
         self._spend("queue", outcome.submitted, outcome.started)
         self.metrics.seconds.labels("inference").observe(outcome.inference_seconds)
-        if self._clips <= TRACED_CLIPS:
+        if self._is_traced(outcome.finished):
             clip = {"clip": result.span.index}
             self.spans.append(Span("queue", outcome.submitted, outcome.started, clip))
             self.spans.append(Span("inference", outcome.started, outcome.finished, {**clip, "batch": outcome.batch}))
@@ -72,7 +84,7 @@ class RequestRecord:
     def close(self, route: str, method: str, status: int, request_id: str) -> None:
         """The request is over: count and log it."""
         now = time.monotonic()
-        if route == CLASSIFY:
+        if route in CLASSIFY:
             self.metrics.requests.labels(self.outcome).inc()
             self._spend("total", self.started, now)
         line = {
@@ -86,6 +98,14 @@ class RequestRecord:
         }
         level = logging.DEBUG if route in QUIET else logging.INFO
         logger.log(level, "%s %s %d %s", method, route, status, self.outcome, extra={"facts": line})
+
+    def _is_traced(self, finished: float) -> bool:
+        """Of the clip that was counted last."""
+        age = finished - self.started
+        if self._clips > TRACED_CLIPS and age < OLDER * self._traced_age:
+            return False
+        self._traced_age = age
+        return True
 
     def _spend(self, stage: str, start: float, end: float) -> None:
         self.metrics.seconds.labels(stage).observe(max(0.0, end - start))

@@ -11,13 +11,23 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from .. import __version__
+from .context import about
 from .request_record import CLASSIFY, RequestRecord
 
 SERVER_ERROR = 500
+
+
+class ChosenIds(RandomIdGenerator):
+    """The trace of a request is the one that its lines in the log name."""
+
+    def generate_trace_id(self) -> int:
+        """See OpenTelemetry. Called while the request's task exports it."""
+        return int(about()["trace_id"], 16)
 
 
 class OpenTelemetry:
@@ -29,13 +39,13 @@ class OpenTelemetry:
         resource = Resource({"service.name": "r3d", "service.version": __version__}).merge(
             OTELResourceDetector().detect()
         )
-        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False, id_generator=ChosenIds())
         self._provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("r3d", __version__)
 
     def export(self, headers: Mapping[str, str], route: str, status: int, record: RequestRecord) -> None:
         """The request's span, a child of the client's if it sent `traceparent`, and those of its stages."""
-        if route != CLASSIFY:
+        if route not in CLASSIFY:
             return
         parent = TraceContextTextMapPropagator().extract({key.lower(): value for key, value in headers.items()})
         attributes: dict[str, str | int | float] = {

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..errors import UnauthorizedError
 from .problems import service_problem
 
-OPEN = ("/health", "/health/live")
+OPEN = ("/health", "/health/live", "/v2/health/live", "/v2/health/ready")
 # Basic is for browsers, which ask for a password (the key; any user name) and then send it with the page's requests.
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="r3d", Basic realm="r3d", charset="UTF-8"'}
 

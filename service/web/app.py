@@ -9,16 +9,17 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from .. import __version__
 from ..errors import StartupError
 from ..inference.backends.protocol import BackendFactory
 from ..settings import Settings
 from ..telemetry.request_record import CLIENT_LEFT
-from . import docs, page, problems, routes
+from . import docs, health, inference_protocol, page, problems, routes
 from .api_key import ApiKeyMiddleware
+from .cors import CorsMiddleware
 from .head import HeadMiddleware
 from .lifecycle import Lifecycle
 from .ndjson import MEDIA_TYPE as NDJSON
+from .openapi import DocumentedApp
 from .request_id import RequestIdMiddleware
 from .request_log import RequestLogMiddleware, Tracing, record_of
 
@@ -56,10 +57,7 @@ def create_app(settings: Settings, backend: BackendFactory | None = None) -> Fas
             if tracing is not None:
                 await asyncio.to_thread(tracing.close)
 
-    app = FastAPI(
-        title="r3d",
-        summary="Names the action in a video, clip by clip",
-        version=__version__,
+    app = DocumentedApp(
         lifespan=lifespan,
         # FastAPI's own pages load their scripts from elsewhere.
         docs_url=None,
@@ -69,7 +67,8 @@ def create_app(settings: Settings, backend: BackendFactory | None = None) -> Fas
     )
     app.state.lifecycle = Lifecycle(settings, backend)
     app.state.tracing = None
-    app.include_router(routes.router)
+    for part in (routes, health, inference_protocol):
+        app.include_router(part.router)
     app.add_api_route("/", page.page, include_in_schema=False)
     app.add_api_route("/docs", docs.page, include_in_schema=False)
     app.mount("/static", page.Files(page.STATIC))
@@ -86,6 +85,8 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(HeadMiddleware)
     if settings.api_key is not None:
         app.add_middleware(ApiKeyMiddleware, settings.api_key.get_secret_value())
+    if settings.cors_origins:
+        app.add_middleware(CorsMiddleware, settings.cors_origins)
     app.add_middleware(RequestLogMiddleware, app.state.lifecycle.metrics, lambda: app.state.tracing)
     app.add_middleware(RequestIdMiddleware)
 

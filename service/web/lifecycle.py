@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from enum import StrEnum
 
+from starlette.requests import Request
+
 from ..classification.classifier import Classifier
 from ..classification.scheduling import max_requests
 from ..errors import NotReadyError, StartupError
@@ -31,6 +33,12 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+def lifecycle_of(request: Request) -> "Lifecycle":
+    """That of the app that the request came to."""
+    lifecycle: Lifecycle = request.app.state.lifecycle
+    return lifecycle
+
+
 class Lifecycle:
     """Holds what lives as long as the server, and the model once it is loaded. Use it in one event loop.
 
@@ -47,7 +55,12 @@ class Lifecycle:
         self.aborted = asyncio.Event()
         self.spool = Spool()
         self.metrics = Metrics()
-        self.metrics.watch(lambda: self.admission.active, lambda: self._loaded.queued_clips if self._loaded else 0)
+        self.metrics.watch(
+            ready=lambda: self.state is State.READY,
+            in_progress=lambda: self.admission.active,
+            decoders=lambda: self._loaded.open_videos if self._loaded else 0,
+            queue_clips=lambda: self._loaded.queued_clips if self._loaded else 0,
+        )
         self._backend = backend
         self._loaded: Classifier | None = None
         self._loading_over = asyncio.Event()

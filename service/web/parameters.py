@@ -25,8 +25,10 @@ class ClassifyParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    top_k: int = Field(
-        default=DEFAULT_TOP_K, ge=1, description="labels listed per clip, at most as many as there are classes"
+    top_k: int | None = Field(
+        default=None,
+        ge=1,
+        description=f"labels listed per clip, at most as many as there are classes; {DEFAULT_TOP_K} if there are",
     )
     frame_rate: float | None = Field(
         default=None, gt=0, le=1000, description="resample to this many frames a second before cutting clips"
@@ -46,7 +48,7 @@ class ClassifyParameters(BaseModel):
         default=False, description="each clip's features too, as a list of numbers; in JSON and NDJSON"
     )
     format: Format | None = Field(default=None, description="in place of the Accept header")
-    view: Literal["all", "segments"] = Field(default="all", description="segments: the answer without its clips")
+    view: Literal["all", "segments"] = Field(default="all", description="segments: the list of clips is left empty")
 
     @model_validator(mode="after")
     def _in_order(self) -> "ClassifyParameters":

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -14,21 +13,8 @@ from starlette.responses import JSONResponse, Response
 from ..api.problem import MEDIA_TYPE, problem, problem_of
 from ..api.schemas import Problem
 from ..errors import (
-    DeadlineError,
-    HeadersTooLargeError,
-    InferenceError,
-    NotAcceptableError,
-    NotReadyError,
     ParameterError,
-    QueueFullError,
     ServiceError,
-    StorageError,
-    UnauthorizedError,
-    UnsupportedMediaError,
-    UploadError,
-    UploadStalledError,
-    UploadTooLargeError,
-    VideoError,
 )
 from .request_id import HEADER, request_id_of
 from .request_log import record_of
@@ -39,35 +25,12 @@ logger = logging.getLogger(__name__)
 # More of such a body would be as slow, or as long.
 UNREADABLE = (HTTPStatus.REQUEST_TIMEOUT, 413)
 
-# What `POST /classify` documents, besides 200.
-CLASSIFY_ERRORS = (
-    UploadError,
-    UnauthorizedError,
-    NotAcceptableError,
-    UploadStalledError,
-    UploadTooLargeError,
-    UnsupportedMediaError,
-    VideoError,
-    QueueFullError,
-    HeadersTooLargeError,
-    InferenceError,
-    NotReadyError,
-    DeadlineError,
-    StorageError,
-)
-
-
-def documented(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's `responses` for these errors."""
-    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
-    return {int(error.status): {"description": error.title, "content": content} for error in errors}
-
 
 def noted_problem(request: Request, error: ServiceError) -> Problem:
     """The problem that an error of ours is, noted in the request's record."""
     record_of(request).outcome = error.slug
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.warning("request %s: %s: %s", request_id_of(request), error.slug, error.detail)
+        logger.warning("%s: %s", error.slug, error.detail)
     return problem_of(error, request_id_of(request))
 
 
@@ -107,5 +70,5 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        logger.error("request %s: unexpected %r", request_id_of(request), error)
+        logger.error("unexpected %r", error)
         return await service_problem(request, ServiceError("an unexpected error; see the server's log"))

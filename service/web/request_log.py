@@ -1,5 +1,6 @@
 """Opens a record for every request, and closes it when the request is over."""
 
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -7,6 +8,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..telemetry import context
 from ..telemetry.metrics import Metrics
 from ..telemetry.request_record import RequestRecord
 
@@ -37,6 +39,8 @@ class RequestLogMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        headers, request_id = Headers(scope=scope), scope["state"]["request_id"]
+        context.begin(request_id, self._trace_id(headers))
         record = scope["state"]["record"] = RequestRecord(self._metrics)
         status = ABORTED
 
@@ -49,10 +53,21 @@ class RequestLogMiddleware:
         try:
             await self._app(scope, receive, send_noting)
         finally:
-            route = str(getattr(scope.get("route"), "path", scope.get("root_path") or UNMATCHED))
-            record.close(route, scope["method"], status, scope["state"]["request_id"])
+            route = _route_of(scope)
+            record.close(route, scope["method"], status, request_id)
             if (tracing := self._tracing()) is not None:
-                tracing.export(Headers(scope=scope), route, status, record)
+                tracing.export(headers, route, status, record)
+
+    def _trace_id(self, headers: Headers) -> str | None:
+        """The client's; with tracing a new one where it has none."""
+        given = context.trace_id_of(headers.get("traceparent", ""))
+        return secrets.token_hex(16) if given is None and self._tracing() is not None else given
+
+
+def _route_of(scope: Scope) -> str:
+    """Of a route its path, with names for what varies; of a folder of files the folder."""
+    mounted = scope["root_path"].removeprefix(scope["app_root_path"]) if "app_root_path" in scope else ""
+    return str(getattr(scope.get("route"), "path", mounted or UNMATCHED))
 
 
 def record_of(connection: HTTPConnection) -> RequestRecord:

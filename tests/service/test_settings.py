@@ -33,6 +33,7 @@ BAD = {
     "R3D_DECODE_WORKERS": ("0",),
     "R3D_REQUEST_TIMEOUT_SECONDS": ("-1",),
     "R3D_CPU_THREADS": ("-1",),
+    "R3D_CORS_ORIGINS": ("example.org", "https://example.org/"),
 }
 
 

@@ -27,7 +27,7 @@ def test_the_wheel_holds_its_data(wheel: Path) -> None:
         names = archive.namelist()
     for name in ("labels/kinetics400.txt", "camera_motion/camera_motion.wts", "camera_motion/labels.txt"):
         assert f"engine_builder/{name}" in names
-    assert not [name for name in names if not name.startswith(("service/", "engine_builder/", "r3d-"))]
+    assert not [name for name in names if not name.startswith(("service/", "engine_builder/", "r3d/", "r3d-"))]
 
 
 def test_an_installed_wheel_serves_with_what_it_requires(

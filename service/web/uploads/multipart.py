@@ -8,6 +8,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from ...api.schemas import FILE_FIELD
 from ...errors import UploadError
 
+FORM = "multipart/form-data"
 MAX_PARTS = 8
 MAX_FIELD_BYTES = 64 * 1024
 MAX_BOUNDARY_BYTES = 70  # RFC 2046
@@ -16,14 +17,10 @@ MAX_BOUNDARY_BYTES = 70  # RFC 2046
 class FileForm:
     """Feeds the content of the form's one file part to `write`; other fields are read past.
 
-    Raises UploadError, here or later, for a body that is no multipart form, has several files, or breaks the limits.
+    Raises UploadError, here or later, for a body that is no such form, has several files, or breaks the limits.
     """
 
-    def __init__(self, content_type: str | None, write: Callable[[bytes], None]) -> None:
-        kind, options = parse_options_header(content_type)
-        if kind != b"multipart/form-data":
-            raise UploadError(f"send multipart/form-data with the video in the field {FILE_FIELD!r}")
-        boundary = options.get(b"boundary", b"")
+    def __init__(self, boundary: bytes, write: Callable[[bytes], None]) -> None:
         if not 0 < len(boundary) <= MAX_BOUNDARY_BYTES:
             raise UploadError(f"the multipart boundary must have 1 to {MAX_BOUNDARY_BYTES} characters")
         self._write = write

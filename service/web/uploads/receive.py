@@ -21,7 +21,7 @@ from ...errors import (
     VideoError,
 )
 from ...settings import Settings
-from .multipart import FileForm
+from .body import body_of
 from .patience import Patience
 from .spool import Spool
 
@@ -76,19 +76,19 @@ async def _receive_into(path: Path, request: Request, settings: Settings, on_pie
 
 
 async def _copy(request: Request, stream: BinaryIO, settings: Settings, on_piece: Callable[[], None]) -> int:
-    """Copy the file part's content to `stream`; returns its size."""
+    """Copy the video to `stream`; returns its size."""
     waiting = bytearray()
-    form = FileForm(request.headers.get("content-type"), waiting.extend)
+    body = body_of(request.headers.get("content-type"), waiting.extend)
     received = size = 0
     async for chunk in _chunks(request, Patience(settings)):
         on_piece()
         received += len(chunk)
         if received > settings.max_upload_bytes:
             raise UploadTooLargeError(f"at most {settings.max_upload_bytes} bytes are accepted")
-        form.feed(chunk)
+        body.feed(chunk)
         if len(waiting) >= WRITE_BYTES:
             size += await _flush(stream, waiting)
-    form.finish()
+    body.finish()
     return size + await _flush(stream, waiting)
 
 

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from service.settings import Settings
 from service.telemetry.logs import JsonFormatter, TextFormatter
 
+from ...support.json_log import json_log
+from ...support.live_server import StubServer
 from ...support.programs import serving
 
 NAME = "my-secret-holiday.mp4"
@@ -22,6 +25,15 @@ def test_one_json_line_for_each_request(model_directory: Path, video: Path) -> N
         bad = post("/classify", files={"file": (NAME, b"text")}, headers={"X-Request-ID": "mine-2"})
         served.client.get("/my-secret-path")
         served.client.get("/")
+        for quiet in (
+            "/health",
+            "/health/live",
+            "/v2/health/ready",
+            "/metrics",
+            "/static/main.js",
+            "/swagger/none.css",
+        ):
+            served.client.get(quiet)
         assert served.stop() == 0
         log = list(map(json.loads, served.log))
     assert (good.status_code, bad.status_code, bad.json()["request_id"]) == (200, 415, "mine-2")
@@ -34,6 +46,26 @@ def test_one_json_line_for_each_request(model_directory: Path, video: Path) -> N
     assert third["status"] == 404
     assert (fourth["route"], fourth["status"]) == ("/", 200)
     assert "secret" not in "".join(served.log)
+
+
+def test_every_line_of_a_request_names_it_and_its_trace(model_directory: Path, video: Path) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    with json_log() as lines, StubServer(Settings(model=model_directory)) as live:
+        live.backend.before = broken
+        for name, traceparent in (("first", f"00-{trace}-00f067aa0ba902b7-01"), ("second", "nonsense")):
+            headers = {"X-Request-ID": name, "traceparent": traceparent}
+            assert live.client.post("/classify", files={"file": video.read_bytes()}, headers=headers).is_error
+    of_requests = [line for line in lines if "request_id" in line]
+    assert [(line["logger"], line["request_id"], line.get("trace_id")) for line in of_requests] == [
+        ("service.web.problems", "first", trace),
+        ("service.requests", "first", trace),
+        ("service.web.problems", "second", None),
+        ("service.requests", "second", None),
+    ]
+
+
+def broken(_: object) -> None:
+    raise ValueError("broken")
 
 
 def test_plain_text_on_a_terminal(model_directory: Path) -> None:

@@ -2,16 +2,20 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from service.errors import ServiceError
 from service.settings import Settings
 
 from ...support.live_server import LiveServer, StubServer
 
-DASHBOARD = Path(__file__).parents[3] / "deploy" / "grafana-dashboard.json"
+DEPLOY = Path(__file__).parents[3] / "deploy"
+DASHBOARD = DEPLOY / "grafana-dashboard.json"
 
 
 def samples_of(live: LiveServer) -> dict[str, float]:
@@ -67,7 +71,15 @@ def expressions() -> list[str]:
     return [target["expr"] for panel in panels for target in panel.get("targets", [])]
 
 
-def test_the_dashboard_uses_names_that_exist(server: LiveServer, expressions: list[str]) -> None:
+@pytest.fixture(scope="module")
+def alerts() -> list[str]:
+    files = (yaml.safe_load((DEPLOY / "alerts" / f"{name}.yaml").read_text()) for name in ("faults", "capacity"))
+    return [rule["expr"] for file in files for group in file["groups"] for rule in group["rules"]]
+
+
+def test_the_dashboard_and_the_alerts_use_names_that_exist(
+    server: LiveServer, expressions: list[str], alerts: list[str]
+) -> None:
     families = list(text_string_to_metric_families(server.client.get("/metrics").text))
     there = {family.name for family in families if family.type == "gauge"}
     there |= {f"{family.name}_total" for family in families if family.type == "counter"}
@@ -78,10 +90,30 @@ def test_the_dashboard_uses_names_that_exist(server: LiveServer, expressions: li
         for part in ("bucket", "sum", "count")
     }
     there |= {f"{family.name}_info" for family in families if family.type == "info"}
-    used = {name for each in expressions for name in re.findall(r"\b(?:r3d|process)_[a-z_]+", each)}
+    used = {name for each in expressions + alerts for name in re.findall(r"\b(?:r3d|process)_[a-z_]+", each)}
     assert used <= there, used - there
     ours = {name for name in there if name.startswith("r3d_") and not name.endswith("_created")}
     hidden = {name for name in ours if not any(name in each for each in expressions)}
     assert not hidden - {"r3d_seconds_bucket"}, "every metric of ours is on the dashboard"
-    stages = {stage for each in expressions for stage in re.findall(r'stage="([a-z]+)"', each)}
+    stages = {stage for each in expressions + alerts for stage in re.findall(r'stage="([a-z]+)"', each)}
     assert stages <= {"upload", "decode", "queue", "inference", "total"}
+
+
+def test_the_alerts_are_about_outcomes_that_there_are(alerts: list[str]) -> None:
+    named = {name for each in alerts for found in re.findall(r'outcome=~?"([^"]+)"', each) for name in found.split("|")}
+    kinds = [ServiceError]
+    for kind in kinds:
+        kinds.extend(kind.__subclasses__())
+    assert named <= {kind.slug for kind in kinds}
+
+
+def test_readiness_and_decoders_are_gauges(gated: StubServer, video: Path) -> None:
+    assert gated.metric("r3d_ready") == 1
+    assert gated.metric("r3d_decoders") == 0
+    gated.gate.close()
+    with ThreadPoolExecutor(1) as thread:
+        posting = thread.submit(gated.post, video.read_bytes())
+        gated.gate.wait_held()
+        assert gated.metric("r3d_decoders") == 1
+        gated.gate.open()
+        assert posting.result().status_code == 200

@@ -16,6 +16,7 @@ from service.errors import StartupError
 from service.settings import Settings
 from service.web.app import create_app
 
+from ...support.json_log import json_log
 from ...support.live_server import StubServer
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -53,7 +54,7 @@ def receiver() -> Iterator[tuple[str, list[Span], dict[str, str]]]:
 def test_a_request_is_a_trace(model_directory: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with receiver() as (url, spans, resource):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-        with StubServer(Settings(model=model_directory, tracing=True)) as live:
+        with json_log("service.requests") as log, StubServer(Settings(model=model_directory, tracing=True)) as live:
             headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
             files = {"file": video.read_bytes()}
             assert live.client.post("/classify", files=files, headers=headers).status_code == 200
@@ -72,6 +73,8 @@ def test_a_request_is_a_trace(model_directory: Path, video: Path, monkeypatch: p
     [refused] = [span for span in spans if span.kind == Span.SPAN_KIND_SERVER and span is not root]
     outcomes = {item.key: item.value.string_value for item in refused.attributes}
     assert outcomes["r3d.outcome"] == "unsupported-media"
+    traces = {line["status"]: line["trace_id"] for line in log if "trace_id" in line}
+    assert traces == {200: TRACE, 415: refused.trace_id.hex()}, "the log names the traces"
 
 
 def test_without_the_extra_the_start_says_so(model_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

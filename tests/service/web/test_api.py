@@ -1,9 +1,11 @@
 """The HTTP interface, through a real server."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from engine_builder.manifest import Manifest
@@ -11,7 +13,7 @@ from service.inference.selection import choose
 from service.settings import Settings
 
 from ...support.client import problem
-from ...support.live_server import LiveServer, uploads
+from ...support.live_server import LiveServer, StubServer, uploads
 from ...support.videos import write_video
 
 CLASSIFY_STATUSES = "200 400 401 406 408 413 415 422 429 431 500 503 504 507"
@@ -124,10 +126,44 @@ def test_bad_parameters(server: LiveServer, video: Path, parameters: dict[str, s
 def test_bad_uploads(server: LiveServer, video: Path) -> None:
     post = server.client.post
     problem(post("/classify"), 400, "bad-upload")
-    problem(post("/classify", content=video.read_bytes(), headers={"content-type": "video/mp4"}), 400, "bad-upload")
+    form = {"content-type": "application/x-www-form-urlencoded"}  # what `curl --data-binary` says by itself
+    assert "Content-Type" in problem(post("/classify", content=video.read_bytes(), headers=form), 400, "bad-upload")
     problem(post("/classify", files={"video": b"x"}), 400, "bad-upload")
     two = [("file", ("a", b"x")), ("file", ("b", b"y"))]
     assert "several" in problem(post("/classify", files=two), 400, "bad-upload")
+
+
+@pytest.mark.parametrize("content_type", ["video/mp4", "application/octet-stream"])
+def test_a_video_as_the_whole_body(server: LiveServer, video: Path, content_type: str) -> None:
+    def post(content: bytes) -> httpx.Response:
+        return server.client.post("/classify", content=content, headers={"Content-Type": content_type})
+
+    answer = post(video.read_bytes())
+    assert answer.status_code == 200
+    assert answer.json()["segments"] == server.post(video.read_bytes()).json()["segments"]
+    problem(post(b""), 422, "video-undecodable")
+    problem(post(b"text"), 415, "unsupported-media")
+    assert uploads() == []
+
+
+def test_the_versioned_path_is_the_same(stub_server: StubServer, video: Path) -> None:
+    before = stub_server.metric("r3d_requests_total", outcome="ok") or 0
+    answers = [
+        stub_server.client.post(path, files={"file": video.read_bytes()}) for path in ("/v1/classify", "/classify")
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json()["clips"] == answers[1].json()["clips"]
+    assert stub_server.metric("r3d_requests_total", outcome="ok") == before + 2
+    problem(stub_server.client.post("/v1/classify?frames=1", files={"file": video.read_bytes()}), 422, "bad-parameter")
+    problem(stub_server.client.get("/v1/classify"), 405, "method-not-allowed")
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "vtt"])
+def test_stages_are_told_as_server_timing(stub_server: StubServer, video: Path, form: str) -> None:
+    header = stub_server.post(video.read_bytes(), format=form).headers["server-timing"]
+    spent = {name: float(value) for name, value in re.findall(r"(\w+);dur=([\d.]+)", header)}
+    assert list(spent) == ["upload", "decode", "queue", "inference", "total"]
+    assert 0 < spent["decode"] < spent["total"]
 
 
 def test_unknown_paths_and_methods(server: LiveServer) -> None:
@@ -138,12 +174,13 @@ def test_unknown_paths_and_methods(server: LiveServer) -> None:
 def test_docs_and_openapi(server: LiveServer) -> None:
     assert server.client.get("/docs").status_code == 200
     paths = server.client.get("/openapi.json").json()["paths"]
-    assert set(paths) == {"/classify", "/health", "/health/live", "/labels", "/metrics"}
-    classify = paths["/classify"]["post"]
+    protocol = {"/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/{name}", "/v2/models/{name}/ready"}
+    assert set(paths) == {"/v1/classify", "/health", "/health/live", "/labels", "/metrics", *protocol}
+    classify = paths["/v1/classify"]["post"]
     assert set(classify["responses"]) == set(CLASSIFY_STATUSES.split())
     formats = {"application/json", "application/x-ndjson", "text/csv", "text/vtt", "application/x-subrip"}
     assert set(classify["responses"]["200"]["content"]) == formats
-    assert "multipart/form-data" in classify["requestBody"]["content"]
+    assert set(classify["requestBody"]["content"]) == {"multipart/form-data", "application/octet-stream", "video/*"}
     sampled = {"frame_rate", "clips", "stride", "start", "end", "tail", "aggregate", "threshold"}
     assert {parameter["name"] for parameter in classify["parameters"]} == {"top_k", "format", "view", *sampled}
 

@@ -7,9 +7,11 @@ import pytest
 
 from ...support.client import problem
 from ...support.live_server import LiveServer, StubServer
+from ...support.waiting import eventually
 
 PAGES = ["/", "/docs", "/openapi.json", "/health", "/health/live", "/labels", "/metrics", "/static/main.js",
-         "/swagger/swagger-ui.css"]  # fmt: skip
+         "/swagger/swagger-ui.css", "/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/camera-motion",
+         "/v2/models/camera-motion/ready"]  # fmt: skip
 # `/metrics` counts, and `Date` goes on.
 CHANGING = {"date", "x-request-id", "content-length"}
 
@@ -39,13 +41,17 @@ def test_head_is_logged_as_such(server: LiveServer, caplog: pytest.LogCaptureFix
     with caplog.at_level("INFO", "service.requests"):
         server.client.head("/labels")
         server.client.get("/labels")
+        # The line is written when the answer has been sent.
+        eventually(lambda: "GET /labels 200 ok" in caplog.messages)
     assert [record.getMessage() for record in caplog.records if record.name == "service.requests"] == [
         "HEAD /labels 200 ok",
         "GET /labels 200 ok",
     ]
 
 
-@pytest.mark.parametrize(("path", "allowed"), [("/health", {"GET", "HEAD"}), ("/classify", {"POST"})])
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("/health", {"GET", "HEAD"}), ("/classify", {"POST"}), ("/v1/classify", {"POST"})]
+)
 def test_a_wrong_method_is_told_the_right_ones(server: LiveServer, path: str, allowed: set[str]) -> None:
     answer = server.client.delete(path)
     problem(answer, 405, "method-not-allowed")

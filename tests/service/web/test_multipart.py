@@ -1,7 +1,8 @@
 import pytest
 
 from service.errors import UploadError
-from service.web.uploads.multipart import MAX_FIELD_BYTES, MAX_PARTS, FileForm
+from service.web.uploads.body import body_of
+from service.web.uploads.multipart import MAX_FIELD_BYTES, MAX_PARTS
 
 TYPE = "multipart/form-data; boundary=xyz"
 FILE = b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\nContent-Type: video/mp4\r\n\r\n'
@@ -11,7 +12,7 @@ END = b"\r\n--xyz--\r\n"
 
 def parse(body: bytes, step: int = 1 << 20, content_type: str | None = TYPE) -> bytes:
     found = bytearray()
-    form = FileForm(content_type, found.extend)
+    form = body_of(content_type, found.extend)
     for start in range(0, len(body), step):
         form.feed(body[start : start + step])
     form.finish()
@@ -67,7 +68,9 @@ def test_bad_bodies_say_why(body: bytes, reason: str) -> None:
     [
         None,
         "",
-        "video/mp4",
+        "application/x-www-form-urlencoded",
+        "text/plain",
+        "videos/mp4",
         "multipart/form-data",
         "multipart/mixed; boundary=xyz",
         f"multipart/form-data; boundary={'b' * 71}",
@@ -76,6 +79,14 @@ def test_bad_bodies_say_why(body: bytes, reason: str) -> None:
 def test_other_content_types_are_refused(content_type: str | None) -> None:
     with pytest.raises(UploadError, match=r"multipart|boundary"):
         parse(FILE + b"x" + END, content_type=content_type)
+
+
+@pytest.mark.parametrize(
+    "content_type", ["video/mp4", "Video/MP4", "video/x-matroska; codecs=avc1", "application/octet-stream"]
+)
+def test_a_video_may_be_the_whole_body(content_type: str) -> None:
+    content = FILE + b"x" + END
+    assert parse(content, step=7, content_type=content_type) == content
 
 
 def test_limits_are_inclusive() -> None:

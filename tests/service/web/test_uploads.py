@@ -75,6 +75,17 @@ def test_an_endless_body_is_refused_and_closed(live: StubServer) -> None:
     assert uploads() == []
 
 
+def test_a_raw_body_has_the_same_limits(live: StubServer) -> None:
+    head = b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Type: video/mp4\r\nContent-Length: %d\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", live.port), timeout=20) as connection:
+        connection.sendall(head % (LIMIT * 2) + bytes(LIMIT + 1000))
+        assert b" 413 " in answer_of(connection)
+    with socket.create_connection(("127.0.0.1", live.port), timeout=20) as connection:
+        connection.sendall(head % LIMIT + b"some")
+        assert b" 408 " in answer_of(connection)
+    assert uploads() == []
+
+
 def test_a_large_body_gets_413(live: StubServer) -> None:
     with start(live, f"Content-Length: {LIMIT * 2}\r\n", bytes(LIMIT + 1000)) as connection:
         answer = answer_of(connection)

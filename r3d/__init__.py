@@ -1,0 +1,1 @@
+"""What programs use that have videos classified: `r3d.client`."""

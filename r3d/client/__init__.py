@@ -1,0 +1,65 @@
+"""A client of the service.
+
+```python
+from r3d.client import Client
+
+with Client("http://127.0.0.1:8000") as client:
+    print(client.classify("video.mp4", top_k=3).label)
+    for event in client.events("video.mp4"):
+        print(event.event, event.label)
+```
+
+`AsyncClient` has the same methods for `await` and `async for`. It needs httpx and pydantic, and nothing of the service.
+"""
+
+from .answers import (
+    Classification,
+    Clip,
+    ClipEvent,
+    Event,
+    Model,
+    ResultEvent,
+    Sampling,
+    Segment,
+    Timing,
+    Top,
+    Video,
+)
+from .asynchronous import AsyncClient
+from .errors import (
+    BusyError,
+    ClientError,
+    FailedError,
+    ProblemError,
+    RefusedError,
+    UnauthorizedError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from .request import Parameters
+from .synchronous import Client
+
+__all__ = [
+    "AsyncClient",
+    "BusyError",
+    "Classification",
+    "Client",
+    "ClientError",
+    "Clip",
+    "ClipEvent",
+    "Event",
+    "FailedError",
+    "Model",
+    "Parameters",
+    "ProblemError",
+    "RefusedError",
+    "ResultEvent",
+    "Sampling",
+    "Segment",
+    "Timing",
+    "Top",
+    "UnauthorizedError",
+    "UnexpectedAnswerError",
+    "UnreachableError",
+    "Video",
+]

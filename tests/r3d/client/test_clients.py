@@ -1,0 +1,199 @@
+"""`Client` and `AsyncClient` against a service that listens."""
+
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from r3d.client import (
+    BusyError,
+    ClientError,
+    ClipEvent,
+    Event,
+    FailedError,
+    ProblemError,
+    RefusedError,
+    ResultEvent,
+    UnauthorizedError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from service.errors import NotReadyError, QueueFullError, ServiceError
+from service.errors import UnauthorizedError as ServiceUnauthorizedError
+from service.settings import Settings
+
+from ...support.errors import EVERY_ERROR, classifying_raises
+from ...support.http_server import serving
+from ...support.live_server import API_KEY, StubServer
+from .conftest import Asking
+
+
+def test_a_file_and_its_content(asking: Asking, locked: StubServer, video: Path) -> None:
+    told: list[tuple[int, int]] = []
+    by_path = asking.classify(
+        locked.url,
+        API_KEY,
+        video,
+        top_k=2,
+        stride=16,
+        tail=None,
+        on_upload=lambda sent, size: told.append((sent, size)),
+    )
+    assert [clip.start_frame for clip in by_path.clips] == [0, 16, 32]
+    assert len(by_path.top) == 2
+    assert (by_path.model.backend, by_path.video.codec, by_path.sampling.stride) == ("brightness", "h264", 16)
+    size = video.stat().st_size
+    assert told == [(size, size)] * 2, "what was sent, and that it was all"
+    by_content = asking.classify(locked.url, API_KEY, video.read_bytes(), top_k=2, stride=16)
+    assert by_content.clips == by_path.clips
+    assert "zoom in" in asking.labels(locked.url, API_KEY)
+
+
+def test_events_come_while_others_are_still_awaited(asking: Asking, gated: StubServer, video: Path) -> None:
+    events: list[Event] = []
+
+    def on_event(event: Event) -> None:
+        events.append(event)
+        gated.gate.open()
+
+    gated.gate.close(after=1)
+    asking.events(gated.url, None, video, on_event)
+    first, second, last = events
+    assert isinstance(first, ClipEvent)
+    assert isinstance(second, ClipEvent)
+    assert isinstance(last, ResultEvent)
+    assert [first.index, second.index] == [0, 1]
+    assert (last.clips[0].label, len(last.clips)) == (first.label, 2)
+
+
+@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize(
+    ("key", "content", "parameters", "kind", "expected"),
+    [
+        ("wrong key", b"", {}, "unauthorized", UnauthorizedError),
+        (API_KEY, b"text", {}, "unsupported-media", RefusedError),
+        (API_KEY, b"text", {"top_k": 100}, "bad-parameter", RefusedError),
+    ],
+)
+def test_what_the_service_refuses_is_typed(
+    asking: Asking,
+    locked: StubServer,
+    live: bool,
+    key: str,
+    content: bytes,
+    parameters: dict[str, int],
+    kind: str,
+    expected: type[ProblemError],
+) -> None:
+    with pytest.raises(expected) as caught:
+        if live:
+            asking.events(locked.url, key, content, print, **parameters)
+        else:
+            asking.classify(locked.url, key, content, **parameters)
+    error = caught.value
+    assert (error.kind, error.retry_after) == (kind, None)
+    assert error.detail == str(error)
+    assert error.request_id
+
+
+@pytest.mark.parametrize("kind", EVERY_ERROR)
+def test_every_error_that_there_is(
+    asking: Asking, stub_server: StubServer, kind: type[ServiceError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifying_raises(kind("as a test wants it"), monkeypatch)
+    with pytest.raises(ProblemError, match="as a test wants it") as caught:
+        asking.classify(stub_server.url, None, b"video")
+    assert (caught.value.kind, caught.value.status, caught.value.title) == (kind.slug, kind.status, kind.title)
+    by_status = UnauthorizedError if kind is ServiceUnauthorizedError else RefusedError
+    assert type(caught.value) is (FailedError if kind.status >= 500 else by_status)
+
+
+@pytest.mark.parametrize("kind", [QueueFullError, NotReadyError])
+def test_a_busy_service_says_when_to_come_again(
+    asking: Asking, stub_server: StubServer, kind: type[ServiceError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifying_raises(kind("busy", {"Retry-After": "7"}), monkeypatch)
+    with pytest.raises(BusyError) as caught:
+        asking.classify(stub_server.url, None, b"video")
+    assert caught.value.retry_after == 7
+
+
+def test_an_error_after_the_first_clip(asking: Asking, gated: StubServer, video: Path) -> None:
+    passed: list[object] = []
+
+    def only_the_first(frames: object) -> None:
+        gated.gate(frames)
+        passed.append(frames)
+        if len(passed) > 1:
+            raise ValueError("broken")
+
+    events: list[Event] = []
+
+    def on_event(event: Event) -> None:
+        events.append(event)
+        gated.gate.open()
+
+    gated.gate.close(after=1)
+    gated.backend.before = only_the_first
+    try:
+        with pytest.raises(FailedError) as caught:
+            asking.events(gated.url, None, video, on_event)
+    finally:
+        gated.backend.before = gated.gate
+    assert caught.value.kind == "inference-failed"
+    assert [event.event for event in events] == ["clip"]
+
+
+def test_a_video_that_is_too_large(asking: Asking, model_directory: Path) -> None:
+    with (
+        StubServer(Settings(model=model_directory, max_upload_bytes=1000)) as live,
+        pytest.raises((RefusedError, UnreachableError)) as caught,
+    ):
+        asking.classify(live.url, None, bytes(20_000_000))
+    # The service closes the connection on what it will not read, and then the answer may be lost on the way.
+    assert "accepted" in str(caught.value) or "is the video too large" in str(caught.value)
+
+
+def test_a_file_that_is_not_there(asking: Asking, stub_server: StubServer, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        asking.classify(stub_server.url, None, tmp_path / "none.mp4")
+
+
+def test_nobody_there(asking: Asking) -> None:
+    with pytest.raises(UnreachableError, match=r"http://127\.0\.0\.1:1"):
+        asking.classify("http://127.0.0.1:1", None, b"video")
+
+
+def another(status: int, content: bytes) -> type[BaseHTTPRequestHandler]:
+    """A server that is not this service."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
+
+
+@pytest.mark.parametrize(("status", "content"), [(200, b"<html>"), (404, b"<html>"), (502, b"{}"), (200, b"")])
+def test_somebody_else_there(asking: Asking, status: int, content: bytes) -> None:
+    with serving(another(status, content)) as url:
+        with pytest.raises(UnexpectedAnswerError, match=url):
+            asking.classify(url, None, b"video")
+        with pytest.raises(UnexpectedAnswerError, match=url):
+            asking.events(url, None, b"video", print)
+
+
+def test_an_event_of_a_later_version_is_passed_over(asking: Asking) -> None:
+    events: list[Event] = []
+    with (
+        serving(another(200, b'{"event": "progress", "percent": 3}\n')) as url,
+        pytest.raises(ClientError, match="ended before its result"),
+    ):
+        asking.events(url, None, b"video", events.append)
+    assert events == []
