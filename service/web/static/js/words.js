@@ -21,13 +21,13 @@ export function duration(seconds) {
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
-export function count(number, noun) {
-  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+// Such as 3,375.
+export function grouped(number) {
+  return number.toLocaleString("en");
 }
 
-export function bytes(number) {
-  if (number < 1e6) return `${Math.max(1, Math.round(number / 1e3))} kB`;
-  return number < 1e9 ? `${(number / 1e6).toFixed(1)} MB` : `${(number / 1e9).toFixed(1)} GB`;
+export function count(number, noun) {
+  return `${grouped(number)} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 // "a, b and c"; of many the first ones.

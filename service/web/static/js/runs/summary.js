@@ -1,6 +1,6 @@
 // What is said of a video in words. Pure functions of an answer, or of the clips so far.
 
-import { count, list, percent } from "../words.js";
+import { count, grouped, list, percent } from "../words.js";
 
 const NOTES = {
   partial: "Parts of the video are damaged or missing; they were skipped.",
@@ -10,7 +10,7 @@ const NOTES = {
 // { sure, headline, text, notes } of an answer.
 export function verdictOf(answer) {
   const notes = answer.warnings.filter((warning) => warning in NOTES).map((warning) => NOTES[warning]);
-  const votes = `${answer.votes} of ${count(answer.clips.length, "clip")}`;
+  const votes = `${grouped(answer.votes)} of ${count(answer.clips.length, "clip")}`;
   if (!answer.warnings.includes("low confidence")) {
     return { sure: true, headline: answer.label, text: `${votes}, confidence ${percent(answer.confidence)}.`, notes };
   }

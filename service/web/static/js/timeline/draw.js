@@ -79,8 +79,8 @@ export function drawAxis(context, scale, { y, height }, { theme }) {
     const x = Math.round(scale.x(mark * step)) + 0.5;
     line(context, x, y, x, y + 6);
     const text = clock(mark * step, step < 1 ? 1 : 0);
-    const room = scale.width - context.measureText(text).width;
-    context.fillText(text, Math.min(x + 3, room), y + height - 1);
+    // The last one has no room where the video ends soon after it.
+    if (x + 3 + context.measureText(text).width <= scale.width) context.fillText(text, x + 3, y + height - 1);
   }
 }
 

@@ -1,8 +1,5 @@
 // Clips or segments to as many rectangles as there are pixels, however many there are.
 
-// Narrower ones share a pixel.
-const LEAST_PIXELS = 1.5;
-
 // The index of the first item that ends after `seconds`. Items are in order.
 export function firstAfter(items, seconds) {
   let low = 0;
@@ -30,19 +27,18 @@ export function marksOf(items, scale, { strength, isLit }) {
   for (let index = firstAfter(items, scale.start); index < items.length; index++) {
     const item = items[index];
     if (item.start_seconds >= scale.end) break;
-    const x = scale.x(item.start_seconds);
     const end = Math.min(item.end_seconds, items[index + 1]?.start_seconds ?? Infinity);
-    const width = Math.max(1, scale.x(end) - x);
-    const mark = { x, width, item, lit: isLit(item.label) };
-    if (width < LEAST_PIXELS) merge(marks, { ...mark, x: Math.floor(x), width: 1 }, strength);
-    else marks.push(mark);
+    // Whole pixels, so that edges are sharp.
+    const x = Math.round(scale.x(item.start_seconds));
+    const width = Math.max(1, Math.round(scale.x(end)) - x);
+    merge(marks, { x, width, item, lit: isLit(item.label) }, strength);
   }
   return marks;
 }
 
 function merge(marks, mark, strength) {
   const last = marks.at(-1);
-  if (last?.x !== mark.x || last.width !== 1) marks.push(mark);
+  if (last?.x !== mark.x || last.width !== 1 || mark.width !== 1) marks.push(mark);
   else if (rank(mark, strength) > rank(last, strength)) marks[marks.length - 1] = mark;
 }
 

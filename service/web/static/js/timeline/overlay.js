@@ -22,14 +22,16 @@ function drawClip(context, scale, clip, { y, height }, theme) {
 }
 
 function drawRange(context, scale, [start, end], height, theme) {
-  const x = scale.x(start);
-  const width = scale.x(end) - x;
-  context.fillStyle = theme.accent;
-  context.globalAlpha = 0.2;
-  context.fillRect(x, 0, width, height);
+  const [left, right] = [scale.x(start), scale.x(end)];
+  context.fillStyle = theme.card;
+  context.globalAlpha = 0.6;
+  context.fillRect(0, 0, left, height);
+  context.fillRect(right, 0, scale.width - right, height);
   context.globalAlpha = 1;
-  context.fillRect(x - 1, 0, 2, height);
-  context.fillRect(x + width - 1, 0, 2, height);
+  context.strokeStyle = theme.accent;
+  context.lineWidth = 2;
+  context.strokeRect(left, 1, right - left, height - 2);
+  context.lineWidth = 1;
 }
 
 function drawPlayhead(context, x, bottom, theme) {

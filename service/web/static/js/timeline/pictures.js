@@ -45,7 +45,7 @@ export class Pictures {
     for (let index = Math.floor(scale.start / step); index * step < scale.end; index++) {
       const seconds = (index + 0.5) * step;
       const picture = this.#kept.get(seconds);
-      if (!picture && seconds < scale.total) this.#wanted.push(seconds);
+      if (!picture && seconds < this.#player.duration) this.#wanted.push(seconds);
       slots.push({ x: scale.x(index * step), width: (step / scale.span) * scale.width, picture });
     }
     this.#next();

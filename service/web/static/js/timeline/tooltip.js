@@ -33,7 +33,8 @@ export class Tooltip {
     }
     if (clip) {
       lines.push(make("span", { className: "quiet" }, `Clip ${clip.index + 1}`));
-      lines.push(...clip.top.slice(0, 3).map(({ label, probability }) => labelled(label, percent(probability))));
+      const likely = clip.top.slice(0, 3).filter(({ probability }) => percent(probability) !== "0%");
+      lines.push(...likely.map(({ label, probability }) => labelled(label, percent(probability))));
     }
     return lines;
   }

@@ -1,7 +1,7 @@
 // Beside the player: what the chosen clip may be, and what all clips say.
 
 import { byId } from "../dom.js";
-import { clock, percent } from "../words.js";
+import { clock, grouped, percent } from "../words.js";
 import { drawBars } from "./bars.js";
 
 const MOST = 6;
@@ -18,7 +18,7 @@ export function drawVotes(clips) {
   const votes = new Map();
   for (const { label } of clips) votes.set(label, (votes.get(label) ?? 0) + 1);
   const rows = [...votes].sort(([, a], [, b]) => b - a).slice(0, MOST);
-  const row = ([label, number]) => ({ label, figure: `${number} of ${clips.length}`, share: number / clips.length });
+  const row = ([label, number]) => ({ label, figure: `${grouped(number)} of ${grouped(clips.length)}`, share: number / clips.length });
   drawBars(byId("votes"), rows.map(row));
 }
 

@@ -5,10 +5,6 @@ import { Timeline } from "../timeline/timeline.js";
 import { clock } from "../words.js";
 import { Legend } from "./legend.js";
 
-const HELP =
-  "A click plays a clip or a segment, a drag chooses a part. Ctrl with the wheel, or two fingers, zoom; Shift with the wheel moves. " +
-  "Keys: ← → for clips, with Shift for segments, Enter plays, + − 0 zoom, I and O choose a part.";
-
 export class TimelineBox {
   #box;
   #range = null;
@@ -33,7 +29,6 @@ export class TimelineBox {
       this.timeline.only = labels;
       on.only(labels);
     });
-    find(".help").textContent = HELP;
     this.#listen();
   }
 

@@ -3,7 +3,11 @@
 import { css } from "../colours.js";
 import { byId, make } from "../dom.js";
 import { briefly } from "../runs/summary.js";
+import { marksOf } from "../timeline/marks.js";
+import { Scale } from "../timeline/scale.js";
 import { percent } from "../words.js";
+
+const STRIP_STEPS = 120;
 
 export class VideoList {
   #on;
@@ -48,7 +52,22 @@ export class VideoList {
     said.classList.toggle("bad", run.state === "failed");
     if (run.state === "uploading") open.append(progress);
     else progress.remove();
+    if (run.state === "done" && !open.querySelector(".strip")) open.append(stripOf(run.answer));
+    else if (run.state !== "done") open.querySelector(".strip")?.remove();
   }
+}
+
+// The segments as a line of colours.
+function stripOf({ segments, video }) {
+  const scale = Object.assign(new Scale(), { width: STRIP_STEPS });
+  scale.setTotal(video.duration_seconds);
+  const stops = marksOf(segments, scale, { strength: "confidence", isLit: () => true }).flatMap(({ x, width, item }) => {
+    const [from, to] = [x, x + width].map((step) => `${((100 * step) / STRIP_STEPS).toFixed(2)}%`);
+    return [`transparent ${from}`, `${css(item.label)} ${from} ${to}`, `transparent ${to}`];
+  });
+  const strip = make("i", { className: "strip" });
+  if (stops.length) strip.style.backgroundImage = `linear-gradient(to right, ${stops.join(", ")})`;
+  return strip;
 }
 
 function wordsOf(run) {
@@ -58,11 +77,7 @@ function wordsOf(run) {
 }
 
 function stateOf(run) {
-  if (run.state === "done") {
-    const swatch = make("i", { className: "swatch" });
-    swatch.style.background = run.answer.warnings.includes("low confidence") ? "var(--track)" : css(run.answer.label);
-    return [swatch, briefly(run.answer)];
-  }
+  if (run.state === "done") return [briefly(run.answer)];
   if (run.state === "uploading") return [`uploading ${percent(run.share)}`];
   return [{ waiting: "waiting", classifying: "classifying …", stopped: "not finished", failed: run.problem?.title }[run.state]];
 }

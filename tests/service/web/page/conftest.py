@@ -1,0 +1,64 @@
+"""The page in Debian's Chromium."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from ....support.live_server import LiveServer, StubServer
+from ....support.videos import write_video
+
+CHROMIUM = shutil.which("chromium")
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Opens the page at an address, each in a browser profile of its own; at the end, whether consoles stayed clean."""
+    contexts = []
+    complaints: list[str] = []
+
+    def opened(url: str, **options: object) -> Page:
+        context = browser.new_context(base_url=url, **options)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto("/")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    # The browser itself notes every answer of 400 and above there, and every connection that is lost.
+    assert [each for each in complaints if "Failed to load resource" not in each] == []
+
+
+@pytest.fixture
+def page(open_page: OpenPage, stub_server: StubServer) -> Page:
+    """The page, just opened, of a service whose network is a stub."""
+    return open_page(stub_server.url, permissions=["clipboard-read", "clipboard-write"])
+
+
+@pytest.fixture
+def real_page(open_page: OpenPage, server: LiveServer) -> Page:
+    """The same of the service with the bundled model."""
+    return open_page(server.url, permissions=["clipboard-read", "clipboard-write"])
+
+
+@pytest.fixture(scope="session")
+def six_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """6 clips of 32 frames at 25 frames/s, 1.28 s each."""
+    return write_video(tmp_path_factory.mktemp("video") / "six.mp4", 32 * 6, size=(160, 120))
