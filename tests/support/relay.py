@@ -16,6 +16,7 @@ class Relay:
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
         self._cut = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._accept)
@@ -32,8 +33,9 @@ class Relay:
         # Closing alone does not wake a thread that accepts.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(10)
-        assert not self._thread.is_alive()
+        for thread in (self._thread, *self._threads):
+            thread.join(10)
+            assert not thread.is_alive()
 
     def cut(self) -> None:
         """Close what is open, and what comes."""
@@ -60,8 +62,17 @@ class Relay:
                     continue
                 server = socket.create_connection(("127.0.0.1", self._target))
                 self._connections += [client, server]
-            for ends in ((client, server), (server, client)):
-                threading.Thread(target=_pass_on, args=ends, daemon=True).start()
+            thread = threading.Thread(target=_join, args=(client, server))
+            thread.start()
+            self._threads.append(thread)
+
+
+def _join(client: socket.socket, server: socket.socket) -> None:
+    with client, server:
+        back = threading.Thread(target=_pass_on, args=(server, client))
+        back.start()
+        _pass_on(client, server)
+        back.join()
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:

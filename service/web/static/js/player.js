@@ -6,6 +6,7 @@ export class Player {
   #video;
   #on;
   #url = null;
+  #from = 0;
   #until = Infinity;
   #frame = USUAL_FRAME;
   #last = 0;
@@ -21,6 +22,10 @@ export class Player {
     video.addEventListener("play", () => this.#watch());
     // Whoever pauses, or looks elsewhere, plays on from there.
     video.addEventListener("pause", () => { this.#until = Infinity; });
+    video.addEventListener("seeking", () => {
+      const elsewhere = video.currentTime < this.#from || video.currentTime >= this.#until;
+      if (elsewhere) this.#until = Infinity;
+    });
   }
 
   // The file's address, or null.
@@ -57,6 +62,8 @@ export class Player {
   play(start, end) {
     if (!this.#url) return;
     this.#video.currentTime = start;
+    // A player may round what it is given.
+    this.#from = start - this.#frame;
     this.#until = end;
     this.#video.play().catch(() => {}); // of a file that the browser cannot play the page says so already
   }

@@ -59,6 +59,6 @@ def real_page(open_page: OpenPage, server: LiveServer) -> Page:
 
 
 @pytest.fixture(scope="session")
-def six_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """6 clips of 32 frames at 25 frames/s, 1.28 s each."""
-    return write_video(tmp_path_factory.mktemp("video") / "six.mp4", 32 * 6, size=(160, 120))
+def five_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """5 clips of 32 frames at 30 frames/s, as made answers have it: 5.33 s."""
+    return write_video(tmp_path_factory.mktemp("video") / "five.mp4", 32 * 5, size=(160, 120), rate="30")

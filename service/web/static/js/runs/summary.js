@@ -31,13 +31,13 @@ function unsure(answer) {
   return { headline: "Not sure", text };
 }
 
-// Labels of segments, those that last longest first.
+// Labels of segments, those that last longest first; to the millisecond, behind which sums are noise.
 export function labelsIn(segments) {
   const seconds = new Map();
   for (const { label, start_seconds: start, end_seconds: end } of segments) {
     seconds.set(label, (seconds.get(label) ?? 0) + end - start);
   }
-  return [...seconds].sort(([, a], [, b]) => b - a).map(([label]) => label);
+  return [...seconds].sort(([, a], [, b]) => Math.round(1000 * (b - a))).map(([label]) => label);
 }
 
 // What a list says of a finished video, in a few words.
