@@ -23,13 +23,13 @@ def choose(page: Page, *files: Path | FilePayload) -> None:
 
 
 def drop(page: Page, selector: str, **files: bytes) -> None:
-    """Drop files, by their names without `.mp4`, onto an element."""
-    content = {f"{name}.mp4": list(value) for name, value in files.items()}
+    """Drop files of text, by their names without `.mp4`, onto an element."""
+    content = {f"{name}.mp4": value.decode() for name, value in files.items()}
     transfer = page.evaluate_handle(
         """files => {
              const transfer = new DataTransfer();
-             for (const [name, bytes] of Object.entries(files)) {
-               transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "video/mp4" }));
+             for (const [name, text] of Object.entries(files)) {
+               transfer.items.add(new File([text], name, { type: "video/mp4" }));
              }
              return transfer;
            }""",

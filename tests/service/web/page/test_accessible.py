@@ -1,4 +1,4 @@
-"""No violation that axe finds, in any state, light and dark, narrow and wide; and all of it by keyboard."""
+"""No violation that axe finds, in any state, light or dark, narrow or wide; and all of it by keyboard."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +13,12 @@ from .conftest import OpenPage
 
 
 def looks(page: Page) -> Iterator[int]:
-    """Show the page light and narrow, dark and wide, and so on; its width."""
-    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-    for scheme in schemes:
-        for width in (360, 1400):
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            page.set_viewport_size({"width": width, "height": 800})
-            yield width
+    """Show the page light and narrow, then dark and wide; its width."""
+    shown: tuple[tuple[Literal["light", "dark"], int], ...] = (("light", 360), ("dark", 1400))
+    for scheme, width in shown:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.set_viewport_size({"width": width, "height": 800})
+        yield width
 
 
 def assert_fits(page: Page) -> None:
@@ -85,7 +84,7 @@ def test_with_the_keyboard_alone(real_page: Page) -> None:
     expect(verdict(page)).to_have_text("No single label", timeout=PATIENT)
     lanes(page).focus()
     page.keyboard.press("Home")
-    expect(page.get_by_role("option", selected=True)).to_contain_text("Clip 1, 0:00.0 to 0:01.3: pan right, ")
+    expect(lanes(page).get_by_role("option", selected=True)).to_contain_text("Clip 1, 0:00.0 to 0:01.3: pan right, ")
     for _ in range(4):
         page.keyboard.press("ArrowRight")
     expect(page.locator("#clip-title")).to_contain_text("Clip 5")

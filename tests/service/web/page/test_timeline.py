@@ -12,6 +12,9 @@ from .conftest import OpenPage
 HOUR = made_answer(varied(3375))
 MINUTES = made_answer(varied(562))  # 599.5 seconds
 SHORT = made_answer(["zoom in"] * 3 + ["static"] * 2 + ["zoom in"] + ["pan left"] * 4)
+# Rows of the timeline, as shares of its height.
+SEGMENTS = 0.15
+CLIPS = 0.75
 NAMED = "zoom in", "static", "pan left"
 
 # How many pixels of a row of the timeline, by its share of the height, have something drawn on them.
@@ -24,7 +27,7 @@ DRAWN = """([box, y]) => {
 }"""
 
 # As many clips of a second on 800 pixels: how many marks, which clips are seen of 20 seconds, how many marks are lit.
-CLIPS = """(await (async () => {
+MARKS = """(await (async () => {
   const { Scale } = await import("./static/js/timeline/scale.js");
   const clip = (index) => ({
     index, label: LABEL, probability: 0.9, start_seconds: index, end_seconds: index + 1
@@ -49,21 +52,20 @@ def drawn(page: Page, y: float) -> float:
 def test_an_hour_is_seen_from_end_to_end(open_page: OpenPage, stub_server: StubServer, width: int) -> None:
     page = open_page(stub_server.url, viewport={"width": width, "height": 800})
     show(page, HOUR)
-    for row in (0.15, 0.75):  # segments and clips
-        eventually(lambda row=row: drawn(page, row) > 0.75)
+    eventually(lambda: drawn(page, SEGMENTS) > 0.75 and drawn(page, CLIPS) > 0.9)
     assert seconds_at(page, 0.999) == pytest.approx(3600, abs=15)
     expect(page.locator("#rows tr")).to_have_count(len(HOUR["segments"]))
 
 
 def test_of_ten_thousand_clips_no_more_is_drawn_than_there_are_pixels(page: Page) -> None:
-    marks = CLIPS.replace("LABEL", "`label ${index % 7}`").replace("LIT", "true")
+    marks = MARKS.replace("LABEL", "`label ${index % 7}`").replace("LIT", "true")
     whole, seen, _ = module(page, "timeline/marks.js", marks, 10_000)
     assert 400 < whole <= 800
     assert seen == list(range(5000, 5020))
 
 
 def test_of_what_shares_a_pixel_the_label_looked_for_is_seen(page: Page) -> None:
-    marks = CLIPS.replace("LABEL", "`label ${index % 100}`").replace("LIT", "label === 'label 7'")
+    marks = MARKS.replace("LABEL", "`label ${index % 100}`").replace("LIT", "label === 'label 7'")
     assert module(page, "timeline/marks.js", f"{marks}[2]", 5_000) == 50
 
 
@@ -177,10 +179,10 @@ def test_the_legend_shows_only_the_chosen_labels(page: Page) -> None:
     show(page, SHORT)
     legend = page.locator("#times").get_by_role("group", name="Show only these labels")
     expect(legend.get_by_role("button")).to_have_text(["zoom in", "pan left", "static"])
-    eventually(lambda: drawn(page, 0.75) > 0.9)
+    eventually(lambda: drawn(page, CLIPS) > 0.9)
     legend.get_by_role("button", name="zoom in").click()
     expect(page.locator("#rows tr")).to_have_count(2)
-    eventually(lambda: 0.3 < drawn(page, 0.75) < 0.5)  # the rest is faint
+    eventually(lambda: 0.3 < drawn(page, CLIPS) < 0.5)  # the rest is faint
     legend.get_by_role("button", name="static").click()
     expect(page.locator("#rows tr")).to_have_count(3)
     for name in ("zoom in", "static"):

@@ -22,7 +22,10 @@ export class Options {
       if (OF_PRESETS.includes(event.target.name)) preset.value = "custom";
       this.#say();
     });
-    this.#form.addEventListener("reset", () => queueMicrotask(() => this.#say()));
+    byId("reset-options").addEventListener("click", () => {
+      this.#form.reset();
+      this.#say();
+    });
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.check()) onAgain();
