@@ -39,7 +39,7 @@ class Page {
     byId("cancel").addEventListener("click", () => this.work.run.cancel());
     byId("retry").addEventListener("click", () => this.queue.retry(this.work.run));
     byId("attach").addEventListener("click", () => byId("file").click());
-    addEventListener("keydown", (event) => event.key === "Escape" && !event.defaultPrevented && this.#escape());
+    addEventListener("keydown", (event) => event.key === "Escape" && this.#escape(event));
   }
 
   // A file with the name of the open video that lost its own is that; the others are added.
@@ -86,9 +86,9 @@ class Page {
     byId("file").focus();
   }
 
-  // What is chosen, else what runs.
-  #escape() {
-    if (document.querySelector("dialog[open]")) return;
+  // Lets go of what is chosen, else of what runs. In a field and in a question the key has a meaning of its own.
+  #escape(event) {
+    if (document.querySelector("dialog[open]") || event.target.matches?.("input:not([type=file]), select")) return;
     if (this.work.box.hasRange) this.work.box.setRange(null);
     else this.queue.running?.cancel();
   }

@@ -53,6 +53,16 @@ def test_a_preset_fills_the_fields_and_a_field_makes_it_custom(page: Page) -> No
     assert [query(each) for each in asked] == [{"stride": "8"}]
 
 
+def test_what_is_typed_holds_for_the_next_video_too(page: Page) -> None:
+    options(page)
+    page.get_by_label("Start, seconds").fill("1.5")
+    urls = show(page, ANSWER)
+    show(page, ANSWER, "next.mp4")
+    assert [query(url) for url in urls] == [{"start": "1.5"}]
+    expect(page.get_by_label("Start, seconds")).to_have_value("1.5")
+    expect(page.locator("#list .open").nth(1)).to_contain_text("start 1.5 s")
+
+
 def test_a_part_that_is_dragged_is_classified(page: Page, five_clips: Path) -> None:
     choose(page, five_clips)
     expect(verdict(page)).to_be_visible(timeout=PATIENT)

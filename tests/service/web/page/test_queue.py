@@ -113,6 +113,7 @@ def test_what_has_arrived_stays_after_cancel(page: Page, gated: StubServer, six_
         page.keyboard.press("Escape")
     else:
         page.get_by_role("button", name="Cancel").click()
+        expect(page.get_by_role("button", name="Retry")).to_be_focused()
     expect(page.get_by_role("alert")).to_contain_text("Cancelled")
     expect(page.get_by_role("alert")).to_contain_text("Incomplete: up to 0:02.6")
     expect(page.locator("#votes li").first).to_contain_text("of 2")
@@ -150,5 +151,6 @@ def test_errors_are_said_plainly_and_do_not_stop_the_list(page: Page, films: lis
     choose(page, tmp_path / "notes.txt", tmp_path / "empty.mp4", films[0])
     expect(page.get_by_role("alert")).to_contain_text("Not a supported video")
     expect(page.get_by_role("alert")).to_contain_text("Request ")
+    expect(page.locator("#times")).to_be_hidden()
     expect(entries(page).nth(1)).to_contain_text("Video cannot be decoded")
     expect(entries(page).nth(2)).to_contain_text("static", timeout=PATIENT)

@@ -54,6 +54,7 @@ export class TimelineBox {
   }
 
   setRange(range) {
+    if (!range && !this.#range) return;
     this.#range = range;
     this.timeline.setRange(range);
     this.#box.querySelector(".range").hidden = !range;

@@ -52,8 +52,9 @@ export class VideoList {
     said.classList.toggle("bad", run.state === "failed");
     if (run.state === "uploading") open.append(progress);
     else progress.remove();
-    if (run.state === "done" && !open.querySelector(".strip")) open.append(stripOf(run.answer));
-    else if (run.state !== "done") open.querySelector(".strip")?.remove();
+    const hasStrip = run.state === "done" && run.answer.segments.length > 0;
+    if (hasStrip && !open.querySelector(".strip")) open.append(stripOf(run.answer));
+    else if (!hasStrip) open.querySelector(".strip")?.remove();
   }
 }
 
@@ -66,7 +67,7 @@ function stripOf({ segments, video }) {
     return [`transparent ${from}`, `${css(item.label)} ${from} ${to}`, `transparent ${to}`];
   });
   const strip = make("i", { className: "strip" });
-  if (stops.length) strip.style.backgroundImage = `linear-gradient(to right, ${stops.join(", ")})`;
+  strip.style.backgroundImage = `linear-gradient(to right, ${stops.join(", ")})`;
   return strip;
 }
 

@@ -93,11 +93,15 @@ export class Work {
   // Another state: everything that depends on it.
   #changed() {
     const { run } = this;
+    const focused = document.activeElement;
     // A sample's file is there once it is fetched; a retry begins with nothing.
     if (run.file && !this.player.url && run.file.size) this.#load(run.file);
     if (run.isPending && !run.clips.length) this.#reset();
+    byId("work").dataset.shows = run.isPending || run.allClips.length ? "clips" : "problem";
     byId("cancel").hidden = !run.isPending;
     byId("retry").hidden = run.isPending || run.state === "done" || !run.hasVideo;
+    // Whoever was on a button that is gone goes on from what has taken its place.
+    if (focused?.hidden) byId(byId("retry").hidden ? "work-title" : "retry").focus();
     drawProblem(run);
     drawVerdict(run.answer);
     this.#takeAway.draw(run, this.#service.isLocked);
