@@ -43,7 +43,9 @@ export function labelsIn(segments) {
 // What a list says of a finished video, in a few words.
 export function briefly(answer) {
   const { sure, headline } = verdictOf(answer);
-  return sure ? `${headline}, ${percent(answer.confidence)}` : headline;
+  if (sure) return `${headline}, ${percent(answer.confidence)}`;
+  const labels = labelsIn(answer.segments);
+  return labels.length > 1 ? list(labels, 3) : headline;
 }
 
 // The index of the clip to look at first: the surest one of the surest segment, of the video's label if it has one.
