@@ -14,7 +14,8 @@ CHROMIUM = shutil.which("chromium")
 OpenPage = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright's loop runs meanwhile, and tests elsewhere run their own.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
@@ -50,6 +51,15 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 def page(open_page: OpenPage, stub_server: StubServer) -> Page:
     """The page, just opened, of a service whose network is a stub."""
     return open_page(stub_server.url, permissions=["clipboard-read", "clipboard-write"])
+
+
+@pytest.fixture(scope="package")
+def modules(browser: Browser, stub_server: StubServer) -> Iterator[Page]:
+    """A page for tests that only call functions of its modules."""
+    with browser.new_context(base_url=stub_server.url) as context:
+        opened = context.new_page()
+        opened.goto("/")
+        yield opened
 
 
 @pytest.fixture

@@ -41,18 +41,18 @@ def test_a_phone_is_asked_to_choose_a_video(open_page: OpenPage, stub_server: St
     expect(page.get_by_text("Drop videos here")).to_be_hidden()
 
 
-def test_the_time_that_is_left_is_estimated(page: Page) -> None:
+def test_the_time_that_is_left_is_estimated(modules: Page) -> None:
     run = {
         "state": "classifying",
         "startedAt": 0,
         "options": {},
         "clips": [{"end_seconds": 25}],
     }
-    said = module(page, "views/verdict.js", "it.progressOf(given, 100, 10_000)", run)
+    said = module(modules, "views/verdict.js", "it.progressOf(given, 100, 10_000)", run)
     assert said == {"text": "Classifying: 1 clip, up to 0:25.0, about 30 s left", "share": 0.25}
     part = run | {"options": {"start": "20", "end": "30"}}
-    assert module(page, "views/verdict.js", "it.progressOf(given, 100, 10_000).share", part) == 0.5
-    unknown = module(page, "views/verdict.js", "it.progressOf(given, 0, 10_000)", run)
+    assert module(modules, "views/verdict.js", "it.progressOf(given, 100, 10_000).share", part) == 0.5
+    unknown = module(modules, "views/verdict.js", "it.progressOf(given, 0, 10_000)", run)
     assert unknown == {"text": "Classifying: 1 clip, up to 0:25.0", "share": None}
 
 
@@ -94,10 +94,10 @@ def test_the_answer_is_saved_as_the_service_writes_it(
         assert saved == expected.content
 
 
-def test_labels_with_commas_and_angles_are_saved_as_the_service_writes_them(page: Page) -> None:
+def test_labels_with_commas_and_angles_are_saved_as_the_service_writes_them(modules: Page) -> None:
     answer = made_answer(['a "b", c', "<i> & co", "<i> & co"])
-    assert '"a ""b"", c"' in module(page, "runs/export.js", "it.csvOf(given)", answer)
-    assert "&lt;i&gt; &amp; co (90%)" in module(page, "runs/export.js", "it.vttOf(given)", answer)
+    assert '"a ""b"", c"' in module(modules, "runs/export.js", "it.csvOf(given)", answer)
+    assert "&lt;i&gt; &amp; co (90%)" in module(modules, "runs/export.js", "it.vttOf(given)", answer)
 
 
 def test_json_is_copied(page: Page) -> None:

@@ -65,7 +65,7 @@ def test_a_service_that_starts_is_waited_for(open_page: OpenPage, server: LiveSe
     expect(page.locator("#model")).to_contain_text("camera-motion")
 
 
-def test_words_of_numbers(page: Page) -> None:
-    clocks = module(page, "words.js", "given.map((each) => it.clock(each))", [0, 59.96, 61.25, 3723.04])
+def test_words_of_numbers(modules: Page) -> None:
+    clocks = module(modules, "words.js", "given.map((each) => it.clock(each))", [0, 59.96, 61.25, 3723.04])
     assert clocks == ["0:00.0", "1:00.0", "1:01.3", "1:02:03.0"]
-    assert module(page, "words.js", "it.list(given)", ["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+    assert module(modules, "words.js", "it.list(given)", ["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"

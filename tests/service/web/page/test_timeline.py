@@ -57,16 +57,16 @@ def test_an_hour_is_seen_from_end_to_end(open_page: OpenPage, stub_server: StubS
     expect(page.locator("#rows tr")).to_have_count(len(HOUR["segments"]))
 
 
-def test_of_ten_thousand_clips_no_more_is_drawn_than_there_are_pixels(page: Page) -> None:
+def test_of_ten_thousand_clips_no_more_is_drawn_than_there_are_pixels(modules: Page) -> None:
     marks = MARKS.replace("LABEL", "`label ${index % 7}`").replace("LIT", "true")
-    whole, seen, _ = module(page, "timeline/marks.js", marks, 10_000)
+    whole, seen, _ = module(modules, "timeline/marks.js", marks, 10_000)
     assert 400 < whole <= 800
     assert seen == list(range(5000, 5020))
 
 
-def test_of_what_shares_a_pixel_the_label_looked_for_is_seen(page: Page) -> None:
+def test_of_what_shares_a_pixel_the_label_looked_for_is_seen(modules: Page) -> None:
     marks = MARKS.replace("LABEL", "`label ${index % 100}`").replace("LIT", "label === 'label 7'")
-    assert module(page, "timeline/marks.js", f"{marks}[2]", 5_000) == 50
+    assert module(modules, "timeline/marks.js", f"{marks}[2]", 5_000) == 50
 
 
 def test_the_wheel_zooms_and_moves(page: Page) -> None:
@@ -206,9 +206,9 @@ def test_a_label_has_its_colour_in_every_video(page: Page) -> None:
     assert len({*first.values(), *second.values()}) == 4
 
 
-def test_the_bundled_models_labels_are_told_apart(page: Page) -> None:
+def test_the_bundled_models_labels_are_told_apart(modules: Page) -> None:
     names = [*CAMERA, "roll counterclockwise"]
-    colours = module(page, "colours.js", "given.map((name) => it.colourOf(name))", names)
+    colours = module(modules, "colours.js", "given.map((name) => it.colourOf(name))", names)
     for index, one in enumerate(colours):
         for other in colours[:index]:
             turn = abs(one["hue"] - other["hue"])

@@ -50,16 +50,16 @@ def test_what_rounds_to_nothing_is_no_row(page: Page) -> None:
     expect(page.locator("#top li")).to_have_text(re.compile("100%"))
 
 
-def test_segments_before_the_answer_are_the_services_own(page: Page) -> None:
+def test_segments_before_the_answer_are_the_services_own(modules: Page) -> None:
     answer = made_answer(["zoom in"] * 3 + ["static"] + ["zoom in"] * 2)
-    found = module(page, "runs/segments.js", "it.segmentsOf(given, 0.6)", answer["clips"])
+    found = module(modules, "runs/segments.js", "it.segmentsOf(given, 0.6)", answer["clips"])
     assert [{**each, "confidence": 0.9} for each in found] == answer["segments"]
-    assert module(page, "runs/segments.js", "it.segmentsOf(given, 0.95)", answer["clips"]) == []
+    assert module(modules, "runs/segments.js", "it.segmentsOf(given, 0.95)", answer["clips"]) == []
 
 
-def test_segments_of_overlapping_clips_meet_in_the_middle(page: Page) -> None:
+def test_segments_of_overlapping_clips_meet_in_the_middle(modules: Page) -> None:
     clips = made_answer(["zoom in", "static"])["clips"]
     clips[1] |= {"start_frame": 16, "start_seconds": 0.5}
-    first, second = module(page, "runs/segments.js", "it.segmentsOf(given)", clips)
+    first, second = module(modules, "runs/segments.js", "it.segmentsOf(given)", clips)
     assert first["end_frame"] == second["start_frame"] == 24
     assert first["end_seconds"] == second["start_seconds"] == (clips[0]["end_seconds"] + 0.5) / 2

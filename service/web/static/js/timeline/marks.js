@@ -29,8 +29,8 @@ export function marksOf(items, scale, { strength, isLit }) {
     if (item.start_seconds >= scale.end) break;
     const end = Math.min(item.end_seconds, items[index + 1]?.start_seconds ?? Infinity);
     // Whole pixels, so that edges are sharp.
-    const x = Math.round(scale.x(item.start_seconds));
-    const width = Math.max(1, Math.round(scale.x(end)) - x);
+    const x = Math.floor(scale.x(item.start_seconds));
+    const width = Math.max(1, Math.floor(scale.x(end)) - x);
     merge(marks, { x, width, item, lit: isLit(item.label) }, strength);
   }
   return marks;
