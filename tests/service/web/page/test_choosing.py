@@ -45,14 +45,15 @@ def test_the_time_that_is_left_is_estimated(modules: Page) -> None:
     run = {
         "state": "classifying",
         "startedAt": 0,
+        "seconds": 100,
         "options": {},
         "clips": [{"end_seconds": 25}],
     }
-    said = module(modules, "views/verdict.js", "it.progressOf(given, 100, 10_000)", run)
+    said = module(modules, "views/verdict.js", "it.progressOf(given, 10_000)", run)
     assert said == {"text": "Classifying: 1 clip, up to 0:25.0, about 30 s left", "share": 0.25}
     part = run | {"options": {"start": "20", "end": "30"}}
-    assert module(modules, "views/verdict.js", "it.progressOf(given, 100, 10_000).share", part) == 0.5
-    unknown = module(modules, "views/verdict.js", "it.progressOf(given, 0, 10_000)", run)
+    assert module(modules, "views/verdict.js", "it.progressOf(given, 10_000).share", part) == 0.5
+    unknown = module(modules, "views/verdict.js", "it.progressOf(given, 10_000)", run | {"seconds": 0})
     assert unknown == {"text": "Classifying: 1 clip, up to 0:25.0", "share": None}
 
 

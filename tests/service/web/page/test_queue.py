@@ -97,6 +97,7 @@ def test_what_ran_during_a_reload_can_be_finished(page: Page, gated: StubServer,
     choose(page, six_clips)
     expect(page.locator("#stage")).to_contain_text("Classifying: 1 clip")
     page.reload()
+    expect(page.locator("#work-title")).to_have_text("six.mp4")
     gated.gate.open()
     expect(page.get_by_role("alert")).to_contain_text("The page was closed before the answer was there.")
     choose(page, six_clips)

@@ -2,8 +2,8 @@
 
 import { told } from "../service/problem.js";
 
-export const PENDING = ["waiting", "uploading", "classifying"];
-const FIELDS = ["id", "order", "name", "bytes", "sample", "options", "state", "clips", "answer", "problem"];
+const PENDING = ["waiting", "uploading", "classifying"];
+const FIELDS = ["id", "order", "name", "bytes", "sample", "options", "state", "seconds", "clips", "answer", "problem"];
 const CLOSED = { title: "Not finished", detail: "The page was closed before the answer was there.", id: "" };
 
 // Tells `change` when its state is another, `progress` when there is more of the same.
@@ -12,6 +12,7 @@ export class Run extends EventTarget {
   state = "waiting"; // then "uploading", "classifying", and one of "done", "stopped", "failed"
   file = null;
   share = 0; // of the upload
+  seconds = 0; // of the video, as its player says
   clips = [];
   answer = null;
   problem = null;
@@ -40,10 +41,6 @@ export class Run extends EventTarget {
 
   get isPending() {
     return PENDING.includes(this.state);
-  }
-
-  get isRunning() {
-    return this.isPending && this.state !== "waiting";
   }
 
   get allClips() {

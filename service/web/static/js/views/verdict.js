@@ -7,18 +7,18 @@ import { clock, count, duration, percent } from "../words.js";
 // An estimate from less than this would jump.
 const LEAST_SECONDS = 1;
 
-export function drawProgress(run, videoSeconds) {
+export function drawProgress(run) {
   byId("progress").hidden = !run.isPending;
-  const { text, share } = progressOf(run, videoSeconds, performance.now());
+  const { text, share } = progressOf(run, performance.now());
   byId("stage").textContent = text;
   if (share === null) byId("bar").removeAttribute("value");
   else byId("bar").value = share;
 }
 
 // { text, share }; `share` is null where it is not known. `now` in milliseconds, as `run.startedAt`.
-export function progressOf(run, videoSeconds, now) {
+export function progressOf(run, now) {
   if (run.state === "waiting") return { text: "Waiting for the video before it", share: null };
-  const known = run.state === "uploading" ? run.share : classified(run, videoSeconds);
+  const known = run.state === "uploading" ? run.share : classified(run);
   const left = known && timeLeft(known, (now - run.startedAt) / 1000);
   if (run.state === "uploading") return { text: `Uploading: ${percent(run.share)}${left || ""}`, share: run.share };
   if (!run.clips.length) return { text: "Classifying", share: null };
@@ -27,9 +27,9 @@ export function progressOf(run, videoSeconds, now) {
 }
 
 // The share of the part that was asked for.
-function classified(run, videoSeconds) {
+function classified(run) {
   const start = Number(run.options.start ?? 0);
-  const end = Math.min(Number(run.options.end ?? Infinity), videoSeconds || Infinity);
+  const end = Math.min(Number(run.options.end ?? Infinity), run.seconds || Infinity);
   if (!Number.isFinite(end) || !run.clips.length) return null;
   return Math.min(1, (run.clips.at(-1).end_seconds - start) / (end - start));
 }
@@ -43,6 +43,7 @@ export function drawProblem(run) {
   const box = byId("problem");
   const incomplete = ["stopped", "failed"].includes(run.state);
   box.hidden = !incomplete;
+  box.className = run.problem ? "" : "stopped";
   if (!incomplete) return box.replaceChildren();
   const { title, detail, id } = run.problem ?? { title: "Cancelled", detail: "", id: "" };
   const kept = run.clips.length ? `Incomplete: up to ${clock(run.clips.at(-1).end_seconds)}. What has arrived is below.` : "";

@@ -27,7 +27,10 @@ export class Work {
     this.#service = service;
     this.player = new Player(byId("player"), {
       time: (seconds, plays) => this.#follow(seconds, plays),
-      duration: () => this.#drawProgress(),
+      duration: (seconds) => {
+        this.run.seconds = seconds;
+        this.#drawProgress();
+      },
       unplayable: () => this.#unplayable(),
     });
     this.box = new TimelineBox(byId("times"), {
@@ -115,13 +118,13 @@ export class Work {
     const clips = run.allClips;
     this.#threshold = run.answer?.sampling.threshold ?? Number(run.options.threshold ?? 0);
     this.#segments = run.answer?.segments ?? segmentsOf(clips, this.#threshold);
-    const total = Math.max(this.player.duration, run.answer?.video.duration_seconds ?? 0, clips.at(-1)?.end_seconds ?? 0);
-    drawProgress(run, this.player.duration);
+    const total = Math.max(run.seconds, run.answer?.video.duration_seconds ?? 0, clips.at(-1)?.end_seconds ?? 0);
+    drawProgress(run);
     drawVotes(clips);
     this.box.timeline.data = { clips, segments: this.#segments, total, threshold: this.#threshold };
     this.box.legend.draw(labelsIn(this.#segments.length ? this.#segments : clips));
     this.#table();
-    if (run.isRunning && !this.#chosen) this.#show(clips.length - 1);
+    if (!run.answer && !this.#chosen) this.#show(clips.length - 1);
   }
 
   #table() {
