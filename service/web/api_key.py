@@ -1,4 +1,4 @@
-"""`R3D_API_KEY`: whoever asks for anything but the health must know the key."""
+"""`R3D_API_KEY`: whoever asks for anything but the health and the page's own files must know the key."""
 
 import base64
 import binascii
@@ -11,9 +11,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..errors import UnauthorizedError
 from .problems import service_problem
 
-OPEN = ("/health", "/health/live", "/v2/health/live", "/v2/health/ready")
-# Basic is for browsers, which ask for a password (the key; any user name) and then send it with the page's requests.
-CHALLENGE = {"WWW-Authenticate": 'Bearer realm="r3d", Basic realm="r3d", charset="UTF-8"'}
+# The page's files are the same everywhere and tell nothing of this service: the page asks for the key itself.
+OPEN = ("/", "/health", "/health/live", "/v2/health/live", "/v2/health/ready")
+OPEN_FOLDER = "/static/"
+CHALLENGE = "WWW-Authenticate"
+BEARER = 'Bearer realm="r3d"'
+# For browsers, which ask for a password (the key; any user name) and then send it with all that they ask for.
+# Chromium reads one challenge of a header only, and takes the first header that it knows.
+BASIC = 'Basic realm="r3d", charset="UTF-8"'
+# What scripts in pages send. A browser would ask with a window of its own before the script hears of the answer.
+FROM_SCRIPT = "X-Requested-With"
 
 
 class ApiKeyMiddleware:
@@ -25,11 +32,18 @@ class ApiKeyMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        if scope["type"] != "http" or _is_open(scope) or self._is_key(Headers(scope=scope).get("Authorization", "")):
+        if scope["type"] != "http" or _is_open(scope):
             await self._app(scope, receive, send)
             return
-        error = UnauthorizedError("send the API key as `Authorization: Bearer KEY`", CHALLENGE)
-        await (await service_problem(Request(scope, receive), error))(scope, receive, send)
+        headers = Headers(scope=scope)
+        if self._is_key(headers.get("Authorization", "")):
+            await self._app(scope, receive, send)
+            return
+        error = UnauthorizedError("send the API key as `Authorization: Bearer KEY`")
+        response = await service_problem(Request(scope, receive), error)
+        for challenge in (BEARER,) if FROM_SCRIPT in headers else (BASIC, BEARER):
+            response.headers.append(CHALLENGE, challenge)
+        await response(scope, receive, send)
 
     def _is_key(self, header: str) -> bool:
         scheme, _, value = header.partition(" ")
@@ -46,4 +60,5 @@ class ApiKeyMiddleware:
 
 def _is_open(scope: Scope) -> bool:
     """By the path that routing goes by: a URL made with the client's `Host` can have another (CVE-2026-48710)."""
-    return scope["path"].removeprefix(scope.get("root_path", "")) in OPEN
+    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    return path in OPEN or path.startswith(OPEN_FOLDER)

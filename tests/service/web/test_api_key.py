@@ -15,13 +15,14 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-@pytest.mark.parametrize("path", ["/health", "/health/live"])
-def test_health_is_open(locked: StubServer, path: str) -> None:
+@pytest.mark.parametrize("path", ["/health", "/health/live", "/", "/static/icon.svg", "/static/samples/tour.mp4"])
+def test_health_and_the_pages_own_files_are_open(locked: StubServer, path: str) -> None:
     assert locked.client.get(path).status_code == 200
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/labels", "/metrics", "/docs", "/openapi.json", "/nothing", "/health/", "//health"]
+    "path",
+    ["/labels", "/metrics", "/docs", "/openapi.json", "/nothing", "/health/", "/static"],
 )
 @pytest.mark.parametrize(
     "headers", [{}, bearer("wrong horse"), {"Authorization": "Bearer"}, bearer("correct"), {"Authorization": API_KEY}]
@@ -31,7 +32,18 @@ def test_everything_else_asks_for_the_key(locked: StubServer, path: str, headers
     assert answer.status_code == 401
     assert answer.json()["type"] == "urn:r3d:problem:unauthorized"
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
-    assert "Bearer" in answer.headers["www-authenticate"]
+    assert answer.headers.get_list("www-authenticate") == ['Basic realm="r3d", charset="UTF-8"', 'Bearer realm="r3d"']
+
+
+def test_a_script_is_not_told_of_the_browsers_own_question(locked: StubServer) -> None:
+    answer = locked.client.get("/labels", headers={"X-Requested-With": "r3d"})
+    assert answer.status_code == 401
+    assert answer.headers.get_list("www-authenticate") == ['Bearer realm="r3d"']
+
+
+def test_an_open_folder_opens_nothing_beside_it(locked: StubServer) -> None:
+    for path in ("/static/../labels", "/static/%2e%2e/labels", "/static/..%2flabels"):
+        assert httpx.get(locked.url + path).status_code in (401, 404)
 
 
 def test_the_key_opens(locked: StubServer, video: Path) -> None:

@@ -39,7 +39,18 @@ def test_no_host_closes_an_open_path(locked: StubServer, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["/health/../labels", "//health", "/health/", "/labels?/health", "/labels#/health", "/%68ealth/../labels"]
+    "target",
+    [
+        "/health/../labels",
+        "//health",
+        "/health/",
+        "/labels?/health",
+        "/labels#/health",
+        "/%68ealth/../labels",
+        "//",
+        "//static/icon.svg",
+        "/%2fstatic/icon.svg",
+    ],
 )
 def test_paths_that_only_look_open(locked: StubServer, target: str) -> None:
     assert status_of(locked, target, "x") in (400, 401)

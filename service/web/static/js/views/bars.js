@@ -1,6 +1,10 @@
 // A list of labels with a bar and a figure each.
 
-export function drawBars(list, rows, colours) {
+import { css } from "../colours.js";
+import { make } from "../dom.js";
+
+// `rows`: { label, figure, share }.
+export function drawBars(list, rows) {
   while (list.children.length > rows.length) list.lastElementChild.remove();
   rows.forEach((row, index) => {
     const item = list.children[index] ?? list.appendChild(newItem());
@@ -8,14 +12,10 @@ export function drawBars(list, rows, colours) {
     name.textContent = row.label;
     figure.textContent = row.figure;
     track.firstElementChild.style.width = `${row.share * 100}%`;
-    track.firstElementChild.style.background = colours.of(row.label);
+    track.firstElementChild.style.background = css(row.label);
   });
 }
 
 function newItem() {
-  const item = document.createElement("li");
-  const track = document.createElement("div");
-  track.append(document.createElement("i"));
-  item.append(document.createElement("span"), document.createElement("b"), track);
-  return item;
+  return make("li", {}, make("span"), make("b"), make("div", {}, make("i")));
 }
