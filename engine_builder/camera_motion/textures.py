@@ -121,3 +121,15 @@ def mixed(photos: list[torch.Tensor], n: int, size: int, device: torch.device) -
     # Detail over flat areas, so that most pictures carry some texture everywhere, as footage does.
     detail = torch.cat([spectral(min(32, n), size, device)] * (n // min(32, n) + 1))[:n] - 0.5
     return (bank + detail * rand(n, 1, 1, 1, high=0.25, device=device)).clamp(0, 1)
+
+
+def scenes(photos: list[torch.Tensor], n: int, size: int, device: torch.device) -> torch.Tensor:
+    """As `mixed`, a quarter of them out of focus or nearly plain: a wall, a stage, the sky behind somebody."""
+    bank = mixed(photos, n, size, device)
+    vague = n // 4
+    small = F.adaptive_avg_pool2d(bank[:vague], int(torch.randint(4, 24, ())))
+    blurred = F.interpolate(small, size=(size, size), mode="bicubic").clamp(0, 1)
+    middle = bank[:vague].mean((2, 3), keepdim=True)
+    plain = torch.lerp(middle, blurred, rand(vague, 1, 1, 1, device=device))
+    bank[:vague] = torch.lerp(plain, bank[:vague], rand(vague, 1, 1, 1, high=0.4, device=device) ** 2)
+    return bank
