@@ -22,7 +22,7 @@ COPIED = {
     "SECURITY.md": "security.md",
     "CHANGELOG.md": "changelog.md",
 }
-PROGRAMS = ("r3d-serve", "r3d-classify", "r3d-engine")
+PROGRAMS = ("r3d-serve", "r3d-classify", "r3d-evaluate", "r3d-engine")
 COMMAND = re.compile(r"^  ([a-z]+)  ", re.MULTILINE)
 LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)([^)]+)\)")
 

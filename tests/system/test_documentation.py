@@ -20,9 +20,8 @@ SECTION = PAGE.split("\n## Clients\n", 1)[1].split("\n## ", 1)[0]
 ADDRESS = "http://127.0.0.1:8000"
 
 
-def example(language: str) -> str:
-    [found] = re.findall(rf"```{language}\n(.*?)```", SECTION, re.DOTALL)
-    return str(found)
+def examples(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", SECTION, re.DOTALL)
 
 
 def run(command: list[str], code: str, server: LiveServer, folder: Path) -> str:
@@ -34,22 +33,24 @@ def run(command: list[str], code: str, server: LiveServer, folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("command", example("sh").strip().splitlines())
+@pytest.mark.parametrize("command", examples("sh")[0].strip().splitlines())
 def test_shell(command: str, server: LiveServer, tmp_path: Path) -> None:
     programs = str(Path(sys.executable).parent)
     output = run(["sh", "-e"], f"PATH={programs}:$PATH\n{command}", server, tmp_path)
     assert "pan right" in output
 
 
-def test_python(server: LiveServer, tmp_path: Path) -> None:
-    output = run([sys.executable, "-"], example("python"), server, tmp_path)
+@pytest.mark.parametrize("code", examples("python"), ids=["client", "httpx"])
+def test_python(code: str, server: LiveServer, tmp_path: Path) -> None:
+    output = run([sys.executable, "-"], code, server, tmp_path)
     assert output.splitlines()[0].startswith("0.00 s: pan right")
     assert output.splitlines()[-1] == "pan right, 4 of 12 clips"
 
 
 def test_javascript(server: LiveServer, tmp_path: Path) -> None:
     node, _ = compute_driver_executable()
-    output = run([str(node), "--input-type=module", "-"], example("js"), server, tmp_path)
+    [code] = examples("js")
+    output = run([str(node), "--input-type=module", "-"], code, server, tmp_path)
     assert output.splitlines()[-1] == "pan right, 4 of 12 clips"
 
 
