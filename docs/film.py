@@ -1,4 +1,4 @@
-"""The moving picture of the page: `python docs/film.py http://127.0.0.1:8000` beside `make serve`; Chromium is needed."""
+"""The moving picture of the page: `python docs/film.py http://127.0.0.1:8000` beside `make serve`; needs Chromium."""
 
 import subprocess
 import sys
