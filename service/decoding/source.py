@@ -25,6 +25,8 @@ from .formats import CODECS, CONTAINERS, DECODERS, DEMUXERS, HEAD_BYTES, contain
 # After damage more may follow; this many failures in a row are the end.
 ATTEMPTS = 64
 MAX_SECONDS = 1e9
+# Each thread holds a frame: of large ones with 10 bits, more threads than this would not fit into a decoder's memory.
+LARGE_FRAME_PIXELS, LARGE_FRAME_THREADS = 1920 * 1088, 4
 NOT_A_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
@@ -35,7 +37,8 @@ class Source:
         self._container = _open(file, max_frame_pixels)
         self.stream = _choose(self._container)
         self.stream.thread_type = "AUTO"
-        self.stream.codec_context.thread_count = threads
+        large = self.stream.width * self.stream.height > LARGE_FRAME_PIXELS
+        self.stream.codec_context.thread_count = min(threads, LARGE_FRAME_THREADS) if large else threads
         for other in self._container.streams:
             if other is not self.stream:
                 other.discard = Discard.all

@@ -22,7 +22,7 @@ def test_a_lone_video_may_fill_every_worker(active: int, workers: int, expected:
 
 @pytest.mark.parametrize(
     ("slots", "others", "network_bound", "expected"),
-    [(1, 0, False, 1), (2, 0, False, 2), (2, 1, False, 1), (2, 7, False, 1), (16, 0, False, 4), (16, 3, False, 4),
+    [(1, 0, False, 1), (2, 0, False, 2), (2, 1, False, 1), (2, 7, False, 1), (16, 0, False, 8), (16, 3, False, 4),
      (16, 7, False, 2), (16, 0, True, 1)],
 )  # fmt: skip
 def test_idle_cpus_go_to_a_lone_video(slots: int, others: int, network_bound: bool, expected: int) -> None:

@@ -181,7 +181,7 @@ def test_docs_and_openapi(server: LiveServer) -> None:
     formats = {"application/json", "application/x-ndjson", "text/csv", "text/vtt", "application/x-subrip"}
     assert set(classify["responses"]["200"]["content"]) == formats
     assert set(classify["requestBody"]["content"]) == {"multipart/form-data", "application/octet-stream", "video/*"}
-    sampled = {"frame_rate", "clips", "stride", "start", "end", "tail", "aggregate", "threshold"}
+    sampled = {"frame_rate", "clips", "stride", "start", "end", "tail", "aggregate", "threshold", "embedding"}
     assert {parameter["name"] for parameter in classify["parameters"]} == {"top_k", "format", "view", *sampled}
 
 

@@ -85,7 +85,7 @@ def test_a_model_of_before_says_what_to_do(model_directory: Path, tmp_path: Path
 
 def test_the_contract_has_it(stub_server: StubServer) -> None:
     contract = stub_server.client.get("/openapi.json").json()
-    parameters = contract["paths"]["/classify"]["post"]["parameters"]
+    parameters = contract["paths"]["/v1/classify"]["post"]["parameters"]
     [asked] = [each for each in parameters if each["name"] == "embedding"]
     assert asked["schema"]["type"] == "boolean"
     told = contract["components"]["schemas"]["ClipAnswer"]

@@ -9,7 +9,7 @@ from ...support.client import problem
 from ...support.live_server import LiveServer, StubServer
 from ...support.waiting import eventually
 
-PAGES = ["/", "/docs", "/openapi.json", "/health", "/health/live", "/labels", "/metrics", "/static/main.js",
+PAGES = ["/", "/docs", "/openapi.json", "/health", "/health/live", "/labels", "/metrics", "/static/js/main.js",
          "/swagger/swagger-ui.css", "/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/camera-motion",
          "/v2/models/camera-motion/ready"]  # fmt: skip
 # `/metrics` counts, and `Date` goes on.
