@@ -7,11 +7,12 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from .manifest import Manifest
+from .cli_options import Tolerances, tolerances
+from .manifest import Manifest, checked_content
 from .report import manifest_lines, tuning_table, verification_lines, verification_table
 from .sample_clips import made_up_clips
 from .serving import find_serving
-from .tensorrt.build import Runtime, describe_engine, load_runtime
+from .tensorrt.build import Runtime, load_runtime
 from .verify import verify_model
 
 console = Console()
@@ -28,18 +29,27 @@ def inspect(
     for line in manifest_lines(manifest):
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     for engine in manifest.engines if verbose else ():
-        print(describe_engine(load_runtime(Runtime(engine.runtime)), directory / engine.file))
+        trt, content = load_runtime(Runtime(engine.runtime)), checked_content(directory, engine)
+        opened = find_serving().open_engine(trt, content, engine, manifest.clip, len(manifest.labels))
+        with opened as session:
+            print(session.layers())
 
 
 def verify(
     directory: Annotated[Path, typer.Argument(help="A model directory.")],
     videos: Annotated[list[Path] | None, typer.Argument(help="Default: made-up clips.", exists=True)] = None,
+    tolerance: Tolerances = None,
 ) -> None:
-    """Check the files, and every backend that could serve the model here, as it would, against the fp32 reference."""
+    """Check the files, and every backend that could serve the model here, as it would, against the fp32 reference.
+
+    Each clip is run alone and in the largest batch.
+    """
+    allowed = tolerances(tolerance)
     clip = Manifest.load(directory).clip
     serving = find_serving()
     found = [serving.clips(video, clip, CLIPS_PER_VIDEO) for video in videos or ()]
-    results = verify_model(directory, np.concatenate(found) if found else made_up_clips(clip), serving)
+    clips = np.concatenate(found) if found else made_up_clips(clip)
+    results = verify_model(directory, clips, serving, allowed)
     console.print(verification_table(results))
     for line in verification_lines(results):
         console.print(line, soft_wrap=True, markup=False, highlight=False)

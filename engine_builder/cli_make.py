@@ -4,6 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import Progress, TaskID
@@ -29,6 +30,8 @@ from .weights import read_weights
 from .wts import write_wts
 
 console = Console()
+
+CLIPS_PER_VIDEO = 8  # to verify an engine with
 
 NOT_NORMALISED: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 
@@ -125,6 +128,9 @@ def build(
     max_batch: Annotated[int, typer.Option(min=1, max=1024, help="Largest batch of the engine.")] = 32,
     portable: Annotated[bool, typer.Option("--portable", help="For other GPUs (Ampere and later) too.")] = False,
     verify: Annotated[bool, typer.Option(help="Run the engine against the reference first.")] = True,
+    verify_with: Annotated[
+        list[Path] | None, typer.Option(help="Video to verify the engine with; may be given again.", exists=True)
+    ] = None,
 ) -> None:
     """Make a model directory the service can load: the ONNX network, the manifest and, if asked for, an engine."""
     if (precision is Precision.int8) != bool(calibrate):
@@ -148,8 +154,10 @@ def build(
         add_int8(output, videos_in(calibrate), serving, max_difference, _print_judgement)
     if engine is not None:
         runtime = EngineOptions(Runtime(engine.value.replace("-", "_")), max_batch, portable)
+        real = [serving.clips(video, clip, CLIPS_PER_VIDEO) for video in verify_with or () if serving is not None]
         with Progress(console=console, transient=True) as shown:
-            built = add_engine(output, precision.value, runtime, serving, _show(shown))
+            clips_of = np.concatenate(real) if real else None
+            built = add_engine(output, precision.value, runtime, serving, _show(shown), clips_of)
         console.print(f"{output}/{built.file}: {built.runtime} {built.runtime_version}", soft_wrap=True)
 
 

@@ -1,9 +1,11 @@
 """Engines built for real, with TensorRT-RTX, which does so without a GPU."""
 
+import importlib.util
 import json
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,23 @@ import pytest
 
 from engine_builder.build import BuildOptions, build_model
 from engine_builder.errors import BuildError, VerificationError
-from engine_builder.manifest import ClipFormat, Manifest, Precision, Verification
+from engine_builder.manifest import ClipFormat, Gpu, Manifest, Precision, Verification
 from engine_builder.overflow import first_overflow
 from engine_builder.reference import reference
 from engine_builder.sample_clips import made_up_clips
-from engine_builder.tensorrt.build import EngineOptions, Runtime, build_engine, define, load_runtime
+from engine_builder.tensorrt.build import (
+    EngineOptions,
+    Runtime,
+    _monitor,
+    build_engine,
+    define,
+    largest_batch,
+    load_runtime,
+)
 from engine_builder.tensorrt.publish import add_engine
 from engine_builder.wts import write_wts
 
+from ..support.fake_builder import VERSION, fake_tensorrt, timings_in
 from ..support.recipe import draw, narrow
 from .serving_stub import Answering, ServingStub
 
@@ -57,7 +68,7 @@ def test_an_engine_is_built(trt: Any, full_size: tuple[str, Path], precision: Pr
     softmax = [layer for layer in layers if layer.type == trt.LayerType.SOFTMAX]
     assert [layer.get_output(0).dtype for layer in softmax] == [trt.float32]
     phases: list[tuple[str, int, int]] = []
-    engine = build_engine(trt, onnx, ClipFormat(), OPTIONS, tmp_path / "cache", lambda *step: phases.append(step))
+    engine = build_engine(trt, onnx, ClipFormat(), OPTIONS, tmp_path, lambda *step: phases.append(step))
     assert len(engine) > onnx.stat().st_size // 2
     assert phases
     assert all(0 <= done <= total for _, done, total in phases)
@@ -71,17 +82,18 @@ def test_the_command_publishes_an_engine(tmp_path: Path) -> None:
     output = ["-o", str(tmp_path / "model")]
     refused = subprocess.run([*command, *options, *output], capture_output=True, text=True, timeout=60, check=False)
     assert refused.returncode == 1
-    assert "the engine cannot be verified: PyCUDA cannot be used here" in refused.stderr
+    assert "the engine cannot be verified: the package pycuda is not installed" in refused.stderr
     assert "--no-verify leaves it out" in refused.stderr
     assert Manifest.load(tmp_path / "model").engines == ()
-    assert not (tmp_path / "model" / "model.fp16.engine").exists()
+    assert list((tmp_path / "model").glob("*.engine")) == []
     done = subprocess.run(
         [*command, *options, *output, "--no-verify", "--max-batch", "4"],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     [engine] = Manifest.load(tmp_path / "model").engines
-    assert (engine.file, engine.precision, engine.max_batch) == ("model.fp16.engine", "fp16", 4)
+    assert (engine.file, engine.max_batch) == (f"model.fp16.{engine.sha256[:12]}.engine", 4)
+    assert engine.onnx_sha256 == Manifest.load(tmp_path / "model").onnx["fp16"].sha256
     assert (engine.runtime, engine.verification, engine.gpu_name) == ("tensorrt_rtx", None, None)
     assert engine.runtime_version.startswith("1.")
     verified = subprocess.run(
@@ -93,7 +105,7 @@ def test_the_command_publishes_an_engine(tmp_path: Path) -> None:
     shown = subprocess.run(
         [command[0], "inspect", str(tmp_path / "model")], capture_output=True, text=True, timeout=60, check=True
     )
-    assert f"model.fp16.engine sha256: {engine.sha256}" in shown.stdout
+    assert f"{engine.file} sha256: {engine.sha256}" in shown.stdout
 
 
 def test_a_network_the_parser_refuses(trt: Any, tmp_path: Path) -> None:
@@ -140,10 +152,145 @@ def test_only_an_engine_that_is_right_is_published(tmp_path: Path) -> None:
         with pytest.raises(VerificationError, match=reason):
             add_engine(directory, "fp16", OPTIONS, ServingStub(Answering(answers, "fp16")))
         assert Manifest.load(directory).engines == ()
-        assert not (directory / "model.fp16.engine").exists()
+        assert list(directory.glob("*.engine")) == []
     added = add_engine(directory, "fp16", OPTIONS, ServingStub(Answering(right, "fp16")))
     assert added.verification == Verification(clips=4, max_abs_difference=0, top1_agreement=1, nan_count=0)
     assert Manifest.load(directory).engines == (added,)
+
+
+def test_fp32_is_multiplied_in_full(trt: Any, tmp_path: Path) -> None:
+    """With TF32, which is on by default, an fp32 engine fails its own check."""
+    onnx = cool_model(tmp_path) / "model.onnx"
+    definition = define(trt, onnx, SMALL, OPTIONS)
+    assert not definition.config.get_flag(trt.BuilderFlag.TF32)
+
+
+def test_a_batch_that_is_too_large_is_refused_with_the_largest(trt: Any, full_size: tuple[str, Path]) -> None:
+    onnx = full_size[1] / "model.onnx"
+    largest = largest_batch(define(trt, onnx, ClipFormat(), OPTIONS).network)
+    # A clip of 32 frames of 112 x 112 has 1.2 million values; the stem makes 6.4 million of it, or 12 of them.
+    assert 100 < largest < 335
+    define(trt, onnx, ClipFormat(), replace(OPTIONS, max_batch=largest))
+    with pytest.raises(BuildError, match=rf"--max-batch {largest + 1}: .* so {largest} is the largest"):
+        define(trt, onnx, ClipFormat(), replace(OPTIONS, max_batch=largest + 1))
+
+
+def test_phases_that_are_not_known_do_not_stop_a_build(trt: Any) -> None:
+    steps: list[tuple[str, int, int]] = []
+    monitor = _monitor(trt, lambda *step: steps.append(step))
+    assert monitor.step_complete("never started", 3)
+    monitor.phase_finish("never started")
+    monitor.phase_start("known", None, 2)
+    assert monitor.step_complete("known", 0)
+    monitor.phase_finish("known")
+    assert steps[-3:] == [("known", 0, 2), ("known", 1, 2), ("known", 2, 2)]
+
+
+def test_timings_are_kept_by_version_and_gpu(trt: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    onnx, options = cool_model(tmp_path) / "model.onnx", EngineOptions(Runtime.TENSORRT)
+    tensorrt, configs = fake_tensorrt(trt)
+    (tmp_path / "timing.cache").write_bytes(b"of an older program")
+    build_engine(tensorrt, onnx, SMALL, options, tmp_path)
+    assert configs[-1].offered == [b""]
+    name = f"timing-{VERSION}-none.cache"
+    assert timings_in(tmp_path)[name] == b"timings"
+    build_engine(tensorrt, onnx, SMALL, options, tmp_path)
+    assert configs[-1].offered == [b"timings"], "what was kept is used"
+    monkeypatch.setattr("engine_builder.tensorrt.build.find_gpu", lambda: Gpu("NVIDIA L4", "8.9"))
+    build_engine(tensorrt, onnx, SMALL, options, tmp_path)
+    assert configs[-1].offered == [b""]
+    assert f"timing-{VERSION}-8.9.cache" in timings_in(tmp_path)
+
+
+def test_timings_that_are_not_taken_are_left_out(trt: Any, tmp_path: Path) -> None:
+    onnx, options = cool_model(tmp_path) / "model.onnx", EngineOptions(Runtime.TENSORRT)
+    (tmp_path / f"timing-{VERSION}-none.cache").write_bytes(b"damaged")
+    tensorrt, configs = fake_tensorrt(trt)
+    assert build_engine(tensorrt, onnx, SMALL, options, tmp_path) == b"an engine"
+    assert configs[-1].offered == [b"damaged", b""]
+    assert list(timings_in(tmp_path).values()) == [b"timings"]
+
+
+def cool_model(folder: Path) -> Path:
+    """A small network in both precisions."""
+    write_wts(folder / "cool.wts", draw(narrow("r3d_18", 16, 3)))
+    options = BuildOptions(name="cool", labels=("a", "b", "c"), clip=SMALL, precisions=PRECISIONS)
+    build_model(folder / "cool.wts", folder / "model", options)
+    return folder / "model"
+
+
+def test_a_rebuild_keeps_the_engines_of_the_same_network(
+    trt: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a build runs, and if it fails, a service that starts finds what was there before."""
+    directory = cool_model(tmp_path)
+    made = [add_engine(directory, precision, OPTIONS, None) for precision in PRECISIONS]
+    options = BuildOptions(name="cool", labels=("a", "b", "c"), clip=SMALL)
+    again = build_model(tmp_path / "cool.wts", directory, options)  # in fp32 only
+    assert again.engines == tuple(made)
+    assert list(again.onnx) == ["fp32", "fp16"]
+    monkeypatch.setattr("engine_builder.tensorrt.publish.build_engine", lambda *_: b"a newer engine")
+    newer = add_engine(directory, "fp16", OPTIONS, None)
+    now = Manifest.load(directory)
+    assert now.engines == (made[0], newer)
+    files = {path.name for path in directory.glob("*.engine")}
+    assert files == {made[0].file, newer.file}, "the one that was replaced is gone"
+    other = draw(narrow("r3d_18", 16, 3), seed=1)
+    write_wts(tmp_path / "other.wts", other)
+    assert build_model(tmp_path / "other.wts", directory, options).engines == ()
+
+
+def test_an_engine_of_a_network_that_changed_meanwhile_is_not_published(
+    trt: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = cool_model(tmp_path)
+    other = BuildOptions(name="other", labels=("a", "b", "c"), clip=SMALL.model_copy(update={"mean": (0.0, 0.0, 0.0)}))
+
+    def build(*_: object) -> bytes:
+        build_model(tmp_path / "cool.wts", directory, other)
+        return b"late"
+
+    monkeypatch.setattr("engine_builder.tensorrt.publish.build_engine", build)
+    with pytest.raises(BuildError, match="was changed while the engine was built"):
+        add_engine(directory, "fp16", OPTIONS, None)
+    assert Manifest.load(directory).engines == ()
+
+
+def test_engines_of_old_manifests_are_kept_too(trt: Any, tmp_path: Path) -> None:
+    directory = cool_model(tmp_path)
+    made = add_engine(directory, "fp16", OPTIONS, None)
+    manifest = Manifest.load(directory)
+    old = made.model_copy(update={"onnx_sha256": None})
+    manifest.model_copy(update={"engines": (old,)}).save(directory)
+    assert cool_model(tmp_path) == directory
+    assert Manifest.load(directory).engines == (made,)
+
+
+def test_without_a_reference_nothing_is_built(trt: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes long, and could not be published."""
+    directory = cool_model(tmp_path)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    built: list[object] = []
+    monkeypatch.setattr("engine_builder.tensorrt.publish.build_engine", lambda *_: built.append(1))
+    with pytest.raises(VerificationError, match="nothing to run the model with"):
+        add_engine(directory, "fp16", OPTIONS, ServingStub(Answering("not asked", "fp16")))
+    assert built == []
+
+
+def test_numbers_that_are_none_are_told_of_without_onnx_runtime(
+    trt: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where only the extra `gpu` is installed, with OpenVINO for the reference."""
+    directory = hot_model(tmp_path)
+    right = reference(directory, Manifest.load(directory), made_up_clips(SMALL))
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setattr("engine_builder.tensorrt.publish.reference", lambda *_: right)
+    with pytest.raises(VerificationError) as raised:
+        add_engine(directory, "fp16", OPTIONS, ServingStub(Answering(np.full_like(right, np.nan), "fp16")))
+    assert str(raised.value) == (
+        "12 probabilities are no numbers: fp16 overflows; in which layer is not known: "
+        "install the extra `onnxruntime` and run `r3d-engine verify` to look for it"
+    )
 
 
 def test_the_calls_the_runtime_makes_exist_in_tensorrt_11() -> None:

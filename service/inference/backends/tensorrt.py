@@ -1,36 +1,43 @@
-"""TensorRT and TensorRT-RTX engines through PyCUDA: memory and streams are PyCUDA's, the network TensorRT's.
-
-TensorRT works in the device's *primary* context, so that is the one retained and pushed here, in the worker thread;
-`pycuda.autoinit` and `make_context` would make another.
-"""
+"""TensorRT and TensorRT-RTX engines through PyCUDA: memory and streams are PyCUDA's, the network TensorRT's."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 from pycuda import driver
 
-from engine_builder.manifest import INPUT, OUTPUT, Frames, Probabilities
+from engine_builder.manifest import INPUT, OUTPUT, Engine, Frames, Probabilities
 
 from ...errors import BackendLostError
+from .cuda import NON_BLOCKING, blocking_event, forget_frames, primary_context
 from .protocol import Description
+from .tensorrt_runtime import load_engine
 
 # Two batches: while one computes, the next is copied in and the last one out.
 DEPTH = 2
 
 
-@dataclass
 class _Slot:
     """Everything one batch needs, made once: nothing is allocated while serving."""
 
-    stream: Any
-    execution: Any
-    staged_input: Frames  # page-locked
-    staged_output: Probabilities  # page-locked
-    device_input: Any
-    device_output: Any
-    clips: int = 0
+    def __init__(self, execution: Any, max_batch: int, shape: tuple[int, ...], classes: int) -> None:
+        self.execution = execution
+        self.stream, self.done = driver.Stream(NON_BLOCKING), blocking_event()
+        self.staged_input: Frames = driver.pagelocked_empty((max_batch, *shape), np.uint8)
+        self.staged_output: Probabilities = driver.pagelocked_empty((max_batch, classes), np.float32)
+        self.device_input = driver.mem_alloc(self.staged_input.nbytes)
+        self.device_output = driver.mem_alloc(self.staged_output.nbytes)
+        self.clips = 0
+        for name, memory in ((INPUT, self.device_input), (OUTPUT, self.device_output)):
+            if not execution.set_tensor_address(name, int(memory)):
+                raise BackendLostError(f"the engine has no tensor {name!r}: it is not of this model")
+
+    def free(self) -> None:
+        """Give back the memory, also where something still refers to this object."""
+        self.device_input.free()
+        self.device_output.free()
+        self.__dict__.clear()
 
 
 class TensorRtBackend:
@@ -39,43 +46,43 @@ class TensorRtBackend:
     depth = DEPTH
 
     def __init__(
-        self, trt: Any, engine: bytes, max_batch: int, shape: tuple[int, ...], classes: int, precision: str, device: int
+        self, trt: Any, content: bytes, entry: Engine, shape: tuple[int, ...], classes: int, device: int
     ) -> None:
         """Load a serialised engine with `trt` (module `tensorrt` or `tensorrt_rtx`) on GPU number `device`.
 
-        `shape` is a clip's, [T, H, W, 3]. Raises BackendLostError when the GPU or the engine cannot be used.
+        `entry` is what the manifest says of it, `shape` a clip's, [T, H, W, 3]. Raises BackendLostError when the GPU or
+        the engine cannot be used; nothing of it is left behind then.
         """
-        self.max_batch = max_batch
-        self.warm_up = sorted({1, max_batch})
-        self._shape, self._classes = shape, classes
-        try:
-            driver.init()
-            gpu = driver.Device(device)
-            self._context = gpu.retain_primary_context()
-            self._context.push()
-        except driver.Error as error:
-            raise BackendLostError(f"GPU {device} cannot be used: {error}") from error
-        self.description = Description(trt.__name__.replace("_", "-"), precision, gpu.name())
-        try:
-            # Kept alive: the engine refers to its runtime, and that to its logger.
-            self._runtime = trt.Runtime(trt.Logger(trt.Logger.WARNING))
-            self._engine = self._runtime.deserialize_cuda_engine(engine)
-            if self._engine is None:
-                raise BackendLostError("TensorRT cannot load the engine; its messages are in the log")
-            self._free = [self._make_slot() for _ in range(DEPTH)]
-        except driver.Error as error:
-            raise BackendLostError(f"GPU {device} has no room for the engine: {error}") from error
+        self._trt, self._shape, self._classes = trt, shape, classes
+        self._slots: list[_Slot] = []
+        with ExitStack() as stack:
+            gpu = stack.enter_context(primary_context(device))
+            self.description = Description(trt.__name__.replace("_", "-"), entry.precision, gpu.name())
+            stack.push(self._let_go)
+            try:
+                self._loaded = load_engine(trt, content, entry)
+                self.max_batch = entry.max_batch
+                for _ in range(DEPTH):
+                    self._slots.append(self._make_slot())
+            except driver.Error as error:
+                raise BackendLostError(f"GPU {device} has no room for the engine: {error}") from error
+            self._held = stack.pop_all()
+        self._free = list(self._slots)
+        self.warm_up = sorted({1, self.max_batch})
 
     def _make_slot(self) -> _Slot:
-        execution = self._engine.create_execution_context()
+        execution = self._loaded.engine.create_execution_context()
         if execution is None:
             raise BackendLostError("TensorRT cannot make an execution context")
-        staged_input = driver.pagelocked_empty((self.max_batch, *self._shape), np.uint8)
-        staged_output = driver.pagelocked_empty((self.max_batch, self._classes), np.float32)
-        device_input, device_output = driver.mem_alloc(staged_input.nbytes), driver.mem_alloc(staged_output.nbytes)
-        execution.set_tensor_address(INPUT, int(device_input))
-        execution.set_tensor_address(OUTPUT, int(device_output))
-        return _Slot(driver.Stream(), execution, staged_input, staged_output, device_input, device_output)
+        return _Slot(execution, self.max_batch, self._shape, self._classes)
+
+    def _let_go(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Free everything that is in the context, before it goes."""
+        forget_frames(error)
+        for slot in self._slots:
+            slot.free()
+        self._slots, self._free = [], []
+        self.__dict__.pop("_loaded", None)
 
     def start(self, clips: Sequence[Frames]) -> _Slot:
         """See `PipelinedBackend.start`. Raises BackendLostError for CUDA's errors, none of which can be mended here."""
@@ -89,6 +96,7 @@ class TensorRtBackend:
             if not (accepted and slot.execution.execute_async_v3(slot.stream.handle)):
                 raise BackendLostError("TensorRT refused a batch")
             driver.memcpy_dtoh_async(slot.staged_output[:count], slot.device_output, slot.stream)
+            slot.done.record(slot.stream)
         except driver.Error as error:
             raise BackendLostError(f"CUDA failed: {error}") from error
         return slot
@@ -96,7 +104,7 @@ class TensorRtBackend:
     def finish(self, in_flight: _Slot) -> Probabilities:
         """See `PipelinedBackend.finish`. Raises BackendLostError."""
         try:
-            in_flight.stream.synchronize()
+            in_flight.done.synchronize()
         except driver.Error as error:
             raise BackendLostError(f"CUDA failed: {error}") from error
         self._free.append(in_flight)
@@ -106,8 +114,11 @@ class TensorRtBackend:
         """See `Backend.infer`."""
         return self.finish(self.start(list(frames)))
 
+    def layers(self) -> str:
+        """The engine's layers as JSON, by TensorRT's engine inspector."""
+        inspector = self._loaded.engine.create_engine_inspector()
+        return str(inspector.get_engine_information(self._trt.LayerInformationFormat.JSON))
+
     def close(self) -> None:
         """Free the GPU's memory and let go of its context."""
-        self._free.clear()
-        del self._engine, self._runtime
-        self._context.pop()
+        self._held.close()
