@@ -73,7 +73,9 @@ def stand_in(networks: list[torch.nn.Module], classes: int, events: "deque[tuple
 
         def deserialize_cuda_engine(self, content: bytes) -> Any:
             network = networks[int(content)]
-            return SimpleNamespace(create_execution_context=lambda: Context(network, classes, events))
+            return SimpleNamespace(
+                create_execution_context=lambda: Context(network, classes, events), device_memory_size_v2=0
+            )
 
     module = ModuleType("stand-in")
     module.__dict__.update(Runtime=Runtime, ILogger=type("ILogger", (), {"__init__": lambda _: None}))

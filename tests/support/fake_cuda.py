@@ -103,6 +103,11 @@ class Machine:
         self.retained = 0
         self.failing = False
         self.refuses: set[str] = set()  # tensors whose address is not taken
+        self.context_bytes = 100  # that a context takes for each clip
+        self.shape: tuple[int, ...] = (2, 4, 4, 3)
+        self.strategies: list[object] = []  # with which contexts were made
+        self.runtime_caches: list[RuntimeCache] = []
+        self.executed = 0  # batches
         self.logged: list[tuple[int, str]] = []  # what TensorRT says when it loads an engine
         self.host_code: list[bool] = []  # for each engine loaded, whether its code was allowed
 
@@ -190,7 +195,8 @@ class Machine:
                 return Engine(machine) if content == b"engine" else None
 
         module = ModuleType("tensorrt")
-        module.__dict__.update(Runtime=Runtime, ILogger=ILogger)
+        strategy = SimpleNamespace(STATIC="STATIC", USER_MANAGED="USER_MANAGED")
+        module.__dict__.update(Runtime=Runtime, ILogger=ILogger, ExecutionContextAllocationStrategy=strategy)
         return module
 
 
@@ -200,8 +206,51 @@ class Engine:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
 
-    def create_execution_context(self) -> "Execution":
+    @property
+    def device_memory_size_v2(self) -> int:
+        return self._machine.context_bytes * 4
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        return (-1, *self._machine.shape)
+
+    def create_execution_context(self, how: Any = "STATIC") -> "Execution":
+        self._machine.strategies.append(how)
         return Execution(self._machine)
+
+    def create_runtime_config(self) -> "RuntimeConfig":
+        return RuntimeConfig(self._machine)
+
+
+class RuntimeConfig:
+    """TensorRT-RTX's IRuntimeConfig."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def create_runtime_cache(self) -> "RuntimeCache":
+        return RuntimeCache(self._machine)
+
+    def set_runtime_cache(self, cache: "RuntimeCache") -> bool:
+        self._machine.runtime_caches.append(cache)
+        return True
+
+    def set_execution_context_allocation_strategy(self, strategy: str) -> None:
+        self.strategy = strategy
+
+
+class RuntimeCache:
+    """TensorRT-RTX's IRuntimeCache, which holds a kernel once a batch was run."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.loaded = b""
+
+    def deserialize(self, blob: bytes) -> bool:
+        self.loaded = blob if blob.startswith(b"kernel") else b""
+        return bool(self.loaded)
+
+    def serialize(self) -> bytes:
+        return b"kernel" * self._machine.executed or self.loaded
 
 
 class Stream:
@@ -251,8 +300,15 @@ class Execution:
         self._shape = shape
         return name == "frames"
 
+    def update_device_memory_size_for_shapes(self) -> int:
+        return self._machine.context_bytes * self._shape[0]
+
+    def set_device_memory(self, memory: int, size: int) -> None:
+        assert self._machine.memory[memory][0] >= size
+
     def execute_async_v3(self, stream_handle: int) -> bool:
         shape = self._shape
+        self._machine.executed += 1
         self._machine.streams[stream_handle].work.append(lambda: self._compute(shape))
         return True
 

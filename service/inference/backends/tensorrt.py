@@ -12,7 +12,9 @@ from engine_builder.manifest import INPUT, OUTPUT, Engine, Frames, Probabilities
 from ...errors import BackendLostError
 from .cuda import NON_BLOCKING, blocking_event, forget_frames, primary_context
 from .protocol import Description
-from .tensorrt_runtime import load_engine
+from .rtx_cache import KernelCache
+from .tensorrt_memory import Contexts, clip_bytes
+from .tensorrt_runtime import LoadedEngine, load_engine
 
 # Two batches: while one computes, the next is copied in and the last one out.
 DEPTH = 2
@@ -55,26 +57,33 @@ class TensorRtBackend:
         """
         self._trt, self._shape, self._classes = trt, shape, classes
         self._slots: list[_Slot] = []
+        self._contexts: Contexts | None = None
+        self._kernels: KernelCache | None = None
+        self._loaded: LoadedEngine | None = None
         with ExitStack() as stack:
             gpu = stack.enter_context(primary_context(device))
             self.description = Description(trt.__name__.replace("_", "-"), entry.precision, gpu.name())
             stack.push(self._let_go)
             try:
-                self._loaded = load_engine(trt, content, entry)
-                self.max_batch = entry.max_batch
-                for _ in range(DEPTH):
-                    self._slots.append(self._make_slot())
+                self._load(content, entry, gpu.name())
             except driver.Error as error:
                 raise BackendLostError(f"GPU {device} has no room for the engine: {error}") from error
             self._held = stack.pop_all()
         self._free = list(self._slots)
         self.warm_up = sorted({1, self.max_batch})
 
-    def _make_slot(self) -> _Slot:
-        execution = self._loaded.engine.create_execution_context()
-        if execution is None:
-            raise BackendLostError("TensorRT cannot make an execution context")
-        return _Slot(execution, self.max_batch, self._shape, self._classes)
+    def _load(self, content: bytes, entry: Engine, gpu: str) -> None:
+        self._loaded = load_engine(self._trt, content, entry)
+        engine = self._loaded.engine
+        config = None
+        if entry.runtime == "tensorrt_rtx":
+            self._kernels = KernelCache(engine, entry, gpu)
+            config = self._kernels.config
+        need = clip_bytes(self._shape, self._classes)
+        self._contexts = Contexts(self._trt, engine, entry.max_batch, DEPTH, need, config)
+        self.max_batch = self._contexts.max_batch
+        for execution in self._contexts.made:
+            self._slots.append(_Slot(execution, self.max_batch, self._shape, self._classes))
 
     def _let_go(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Free everything that is in the context, before it goes."""
@@ -82,7 +91,11 @@ class TensorRtBackend:
         for slot in self._slots:
             slot.free()
         self._slots, self._free = [], []
-        self.__dict__.pop("_loaded", None)
+        if self._contexts is not None:
+            self._contexts.free()
+        if self._kernels is not None:
+            self._kernels.save()
+        self._contexts = self._kernels = self._loaded = None
 
     def start(self, clips: Sequence[Frames]) -> _Slot:
         """See `PipelinedBackend.start`. Raises BackendLostError for CUDA's errors, none of which can be mended here."""
@@ -112,10 +125,14 @@ class TensorRtBackend:
 
     def infer(self, frames: Frames) -> Probabilities:
         """See `Backend.infer`."""
-        return self.finish(self.start(list(frames)))
+        found = self.finish(self.start(list(frames)))
+        if self._kernels is not None and len(frames) == self.max_batch:
+            self._kernels.save()  # at the end of the warm-up: a process may be killed before it can close
+        return found
 
     def layers(self) -> str:
         """The engine's layers as JSON, by TensorRT's engine inspector."""
+        assert self._loaded is not None, "the backend is closed"  # noqa: S101
         inspector = self._loaded.engine.create_engine_inspector()
         return str(inspector.get_engine_information(self._trt.LayerInformationFormat.JSON))
 

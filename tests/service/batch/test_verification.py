@@ -102,6 +102,7 @@ def test_a_backend_that_does_not_load_keeps_no_other_from_it(
 def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     """A machine with TensorRT, PyCUDA and a GPU, all stood in for."""
     made = Machine()
+    made.shape = CLIP.shape
     cuda, trt = made.pycuda(), made.tensorrt()
     trt.__version__ = "11.4.0.106"
     for name, module in (("pycuda", cuda), ("tensorrt", trt)):
@@ -109,7 +110,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setitem(sys.modules, "pycuda.driver", cuda.driver)
     yield made
-    for name in ("tensorrt", "cuda"):
+    for name in ("tensorrt", "cuda", "tensorrt_memory"):
         sys.modules.pop(f"service.inference.backends.{name}", None)
 
 

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from service.errors import BackendLostError, NotReadyError
@@ -20,6 +22,7 @@ from ...support.fake_cuda import Machine
 from ...support.fake_gpu_packages import engine
 from ...support.stubs import SHAPE, clip_of
 
+SPARE = 64 << 20  # of memory, which is left to others
 Make = Callable[..., Backend]
 
 
@@ -45,7 +48,7 @@ def make(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     for backend, thread in made:
         if thread == threading.get_ident():  # a test that failed must not end the process too
             backend.close()
-    for name in ("tensorrt", "cuda"):
+    for name in ("tensorrt", "cuda", "tensorrt_memory"):
         del sys.modules[f"service.inference.backends.{name}"]
 
 
@@ -116,7 +119,11 @@ def test_after_a_cuda_error_nothing_is_left(make: Make, machine: Machine) -> Non
             "engine: Magic tag does not match$",
         ),
         ({"refuses": {"probabilities"}}, b"engine", "the engine has no tensor 'probabilities'"),
-        ({"room": 500}, b"engine", "GPU 0 has no room for the engine: out of memory"),
+        (
+            {"room": SPARE + 463},
+            b"engine",
+            "the GPU has 0 MiB free; the engine needs 0 for one clip at a time",
+        ),
     ],
 )
 def test_an_engine_that_does_not_load_leaves_nothing(
@@ -166,6 +173,43 @@ def test_what_tensorrt_says_is_in_the_log(make: Make, machine: Machine, caplog: 
 def test_batches_have_streams_that_wait_for_no_other(make: Make, machine: Machine) -> None:
     make()
     assert [stream.flags for stream in machine.streams.values()] == [1, 1]
+
+
+def test_where_memory_is_short_batches_are_smaller(
+    make: Make, machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two contexts of 400 bytes and their buffers of 4 clips take 1856 bytes."""
+    machine.room = SPARE + 1856
+    backend = make()
+    assert (backend.max_batch, machine.strategies) == (4, ["STATIC", "STATIC"])
+    backend.close()
+    machine.strategies.clear()
+    machine.room -= 1
+    backend = make()
+    assert (backend.max_batch, list(backend.warm_up)) == (2, [1, 2])
+    assert set(machine.strategies) == {"USER_MANAGED"}
+    assert "batches are of 2 at most" in caplog.text
+    assert backend.infer(np.stack([clip_of(3), clip_of(7)])).argmax(1).tolist() == [3, 7]
+    backend.close()
+    assert machine.used == 0
+
+
+def test_kernels_are_compiled_once(
+    make: Make, machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("service.inference.backends.rtx_cache.user_cache_path", lambda _: tmp_path)
+    backend = make(runtime="tensorrt_rtx")
+    backend.infer(np.stack([clip_of(1)] * 4))
+    [kept] = (tmp_path / "kernels").iterdir()
+    assert kept.read_bytes() == b"kernel", "after the warm-up: nobody may close it"
+    backend.infer(np.stack([clip_of(1)]))
+    backend.close()
+    assert kept.read_bytes() == b"kernelkernel"
+    make(runtime="tensorrt_rtx").close()
+    assert machine.runtime_caches[-1].loaded == b"kernelkernel"
+    kept.write_bytes(b"damaged")
+    make(runtime="tensorrt_rtx").close()
+    assert kept.read_bytes() == b"kernelkernel"
 
 
 def test_a_stack_that_is_not_empty_is_the_end_of_the_process() -> None:
