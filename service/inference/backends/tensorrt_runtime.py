@@ -1,5 +1,6 @@
 """A serialised engine to one that runs: the only place that makes a TensorRT runtime."""
 
+import ctypes
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,9 @@ def load_engine(trt: Any, content: bytes, entry: Engine) -> LoadedEngine:
     with log.listening() as errors:
         runtime = trt.Runtime(log.sink)
         if errors:
-            # Without CUDA the module hands out a runtime that refers to nothing, and any call of it ends the process.
+            # Without CUDA the module hands out a runtime that refers to nothing: any call of it, and its end, is the
+            # end of the process. So it is kept for ever.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(runtime))
             raise BackendLostError(f"{trt.__name__} cannot start: {_words(errors)}")
         if entry.portable:
             # Such a plan brings the runtime of its own version, machine code of the host. Its hash was checked.
