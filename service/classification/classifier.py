@@ -76,6 +76,11 @@ class Classifier:
         """Clips that wait for the network."""
         return self._batcher.depth
 
+    @property
+    def workers(self) -> tuple[int, int]:
+        """Workers that work, and workers there were: one for each device, or for each clip at once on a CPU."""
+        return self._batcher.working, self._batcher.workers
+
     def on_failure(self, callback: Callable[[str], None]) -> None:
         """Have `callback` called in this event loop, with the reason, when the last backend has failed for good."""
         loop = asyncio.get_running_loop()

@@ -32,6 +32,7 @@ class Metrics:
             "r3d_clips_dropped", "Queued clips whose request ended before they were classified", registry=registry
         )
         self.queue_clips = Gauge("r3d_queue_clips", "Clips that wait for the network", registry=registry)
+        self.workers = Gauge("r3d_workers", "Workers that have not failed: one for each GPU", registry=registry)
         self.batch_clips = Histogram("r3d_batch_clips", "Clips per batch", buckets=BATCH_BUCKETS, registry=registry)
         self.seconds = Histogram(
             "r3d_seconds",
@@ -47,10 +48,13 @@ class Metrics:
         build = Info("r3d_build", "This program", registry=registry)
         build.info({"version": __version__, "pyav": version("av")})
 
-    def watch(self, in_progress: Callable[[], float], queue_clips: Callable[[], float]) -> None:
+    def watch(
+        self, in_progress: Callable[[], float], queue_clips: Callable[[], float], workers: Callable[[], float]
+    ) -> None:
         """Where the gauges' values come from."""
         self.in_progress.set_function(in_progress)
         self.queue_clips.set_function(queue_clips)
+        self.workers.set_function(workers)
 
     def confined_by(self, sandbox: Mapping[str, bool]) -> None:
         """Which mechanisms confine the decoders."""

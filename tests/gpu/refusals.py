@@ -24,7 +24,8 @@ from engine_builder.manifest import Engine, Manifest
 from service.errors import BackendLostError
 from service.inference.backends.tensorrt import TensorRtBackend
 
-LEAN = "from tensorrt_lean_bindings import *\nfrom tensorrt_lean_bindings import __version__\n"
+PACKAGE = "from {0} import *\nfrom {0} import __version__\n"
+STANDS_FOR = {"tensorrt": "tensorrt_lean_bindings", "tensorrt_rtx": "tensorrt_rtx_bindings"}
 
 
 def plans(rtx_plan: bytes) -> dict[str, bytes]:
@@ -135,8 +136,9 @@ def run(
     manifest, found = Manifest.load(model), plans(rtx_plan.read_bytes())
     with tempfile.TemporaryDirectory() as name:
         shim = Path(name)
-        (shim / "tensorrt").mkdir()
-        (shim / "tensorrt" / "__init__.py").write_text(LEAN)
+        for package, bindings in STANDS_FOR.items():
+            (shim / package).mkdir()
+            (shim / package / "__init__.py").write_text(PACKAGE.format(bindings))
         sys.path.insert(0, name)
         for runtime in ("tensorrt", "tensorrt_rtx"):
             for what, content in found.items():
