@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from .. import __version__
+from .gpus import gpu_collector
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
@@ -19,6 +20,8 @@ class Metrics:
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
         ProcessCollector(registry=registry)
+        if (gpus := gpu_collector()) is not None:
+            registry.register(gpus)
         self.requests = Counter("r3d_requests", "Classify requests by outcome", ["outcome"], registry=registry)
         self.in_progress = Gauge("r3d_requests_in_progress", "Classify requests in progress", registry=registry)
         self.connections_refused = Counter(
