@@ -1,4 +1,4 @@
-"""`r3d-engine`: export weights, build, import, inspect and verify model directories."""
+"""`r3d-engine`: export weights, build, import, inspect and verify model directories, and try this machine."""
 
 import typer
 from rich.console import Console
@@ -6,10 +6,11 @@ from rich.console import Console
 from .cli_check import inspect, tune, verify
 from .cli_import import import_model
 from .cli_make import build, bundled, export, fetch
+from .cli_selftest import selftest
 from .errors import BuildError
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for command in (export, fetch, build, bundled, inspect, verify, tune):
+for command in (export, fetch, build, bundled, inspect, verify, tune, selftest):
     app.command()(command)
 app.command("import")(import_model)
 

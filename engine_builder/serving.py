@@ -106,6 +106,9 @@ class Serving(Protocol):
         The service takes the fastest from then on. Raises VerificationError when there is none.
         """
 
+    def runtime_problem(self, runtime: str) -> str | None:
+        """Why engines of `tensorrt` or `tensorrt_rtx` cannot run on this machine; None if nothing speaks against it."""
+
     def trt_logger(self, trt: ModuleType) -> Any:
         """What takes the messages of a TensorRT module: it has one for as long as the process lives, the first."""
 

@@ -42,14 +42,17 @@ def add_engine(
     # Before the build, which takes long: a reference that cannot be had is told at once.
     beside = Beside(serving, directory, manifest, clips) if serving is not None else None
     content = build_engine(trt, model, manifest.clip, options, directory, progress)
-    engine = _entry(content, trt, precision, options, manifest)
+    engine = entry_of(content, trt, precision, options, manifest)
     if beside is not None:
         engine = engine.model_copy(update={"verification": beside.verify(trt, content, engine)})
     _publish(directory, engine, content)
     return engine
 
 
-def _entry(content: bytes, trt: ModuleType, precision: Precision, options: EngineOptions, manifest: Manifest) -> Engine:
+def entry_of(
+    content: bytes, trt: ModuleType, precision: Precision, options: EngineOptions, manifest: Manifest
+) -> Engine:
+    """What the manifest will say of a serialised engine, before it was verified."""
     gpu = find_gpu() if options.runtime is Runtime.TENSORRT else None
     sha256 = hashlib.sha256(content).hexdigest()
     return Engine(

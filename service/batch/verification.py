@@ -19,7 +19,7 @@ from ..classification.pipeline import job_of
 from ..decoding.decoder import Decoder
 from ..errors import ServiceError, StartupError
 from ..inference.backends.candidates import PACKAGES, Candidate, candidates_of, installed
-from ..inference.backends.gpu_packages import find_gpus
+from ..inference.backends.gpu_packages import find_gpus, import_runtime
 from ..inference.backends.protocol import Backend
 from ..inference.backends.tensorrt_engines import find_engine
 from ..inference.backends.tensorrt_log import log_of
@@ -147,6 +147,13 @@ def measure(directory: Path, manifest: Manifest) -> dict[str, float]:
         return measure_ways(_settings(), directory, manifest)
     except StartupError as error:
         raise VerificationError(str(error)) from error
+
+
+def runtime_problem(runtime: str) -> str | None:
+    """See `Serving.runtime_problem`."""
+    gpus = find_gpus((0,))
+    found = gpus if isinstance(gpus, str) else import_runtime(runtime)
+    return found if isinstance(found, str) else None
 
 
 def trt_logger(trt: ModuleType) -> Any:

@@ -70,6 +70,9 @@ class ServingStub:
     def measure(self, directory: Path, manifest: Manifest) -> dict[str, float]:
         return {"stub fp32": 1.0}
 
+    def runtime_problem(self, runtime: str) -> str | None:
+        return None
+
     def trt_logger(self, trt: ModuleType) -> Any:
         return find_serving().trt_logger(trt)
 

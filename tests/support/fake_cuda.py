@@ -103,6 +103,7 @@ class Machine:
         self.retained = 0
         self.failing = False
         self.refuses: set[str] = set()  # tensors whose address is not taken
+        self.plan = b"engine"  # the engine that can be loaded
         self.context_bytes = 100  # that a context takes for each clip
         self.shape: tuple[int, ...] = (2, 4, 4, 3)
         self.strategies: list[object] = []  # with which contexts were made
@@ -149,6 +150,7 @@ class Machine:
             raise Error("invalid device ordinal")
         return SimpleNamespace(
             name=lambda: self._gpus[number],
+            total_memory=lambda: self.room,
             compute_capability=lambda: self._capability,
             retain_primary_context=lambda: Context(self),
         )
@@ -192,7 +194,7 @@ class Machine:
                 machine.host_code.append(self.engine_host_code_allowed)
                 for severity, message in machine.logged:
                     self.logger.log(severity, message)
-                return Engine(machine) if content == b"engine" else None
+                return Engine(machine) if content == machine.plan else None
 
         module = ModuleType("tensorrt")
         strategy = SimpleNamespace(STATIC="STATIC", USER_MANAGED="USER_MANAGED")
