@@ -42,7 +42,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, model_directory: Path) -> Iterator[
 
 
 def with_builder() -> Any:
-    trt = importlib.import_module("tensorrt")
+    trt: Any = importlib.import_module("tensorrt")
     trt.Builder = object
     return trt
 
