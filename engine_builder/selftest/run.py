@@ -45,11 +45,13 @@ class Selftest:
                 continue
             trt = load_runtime(runtime)
             yield attempt(f"{runtime.value} refuses noise", partial(self._refuse, trt, runtime, NOISE, manifest))
-            if reference_found.status == "good" and hasattr(trt, "Builder"):
-                for precision in [each for each in ("fp32", "fp16") if each in manifest.onnx]:
-                    for portable in (False, True) if runtime is Runtime.TENSORRT else (False,):
-                        options = EngineOptions(runtime, self.max_batch, portable)
-                        yield from self._engine(trt, options, precision, manifest)
+            if reference_found.status != "good" or not hasattr(trt, "Builder"):
+                yield Outcome(f"{runtime.value}: engines", "left out", "no reference, or a runtime without a builder")
+                continue
+            for precision in [each for each in ("fp32", "fp16") if each in manifest.onnx]:
+                for portable in (False, True) if runtime is Runtime.TENSORRT else (False,):
+                    options = EngineOptions(runtime, self.max_batch, portable)
+                    yield from self._engine(trt, options, precision, manifest)
 
     def _make_reference(self, manifest: Manifest) -> Figures:
         self._clips = made_up_clips(manifest.clip, CLIPS)

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from engine_builder.cli import app
+from engine_builder.errors import VerificationError
 from engine_builder.manifest import Frames, Manifest
 from engine_builder.selftest import engines, run
 from engine_builder.selftest.outcome import Outcome, attempt
@@ -118,6 +119,17 @@ def test_without_a_gpu_the_report_says_why(
     assert "the package pycuda is not installed" in by_name["tensorrt_rtx"]["detail"]
     assert "tensorrt_rtx: failed" in done.stdout
     assert Manifest.load(model_directory).engines == ()
+
+
+def test_what_cannot_be_tried_is_told(machine: Machine, model_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_reference(*_: object) -> None:
+        raise VerificationError("nothing to run the model with")
+
+    monkeypatch.setattr(run, "reference", no_reference)
+    found = outcomes_of(model_directory)
+    assert found["fp32 reference"].status == "failed"
+    assert found["tensorrt refuses noise"].status == "good"
+    assert found["tensorrt: engines"].status == "left out"
 
 
 def test_an_error_of_any_kind_is_an_outcome() -> None:
