@@ -11,7 +11,7 @@ from ..files import replacing
 from ..manifest import Engine, Frames, Manifest, Precision, Verification, checked_file
 from ..reference import reference
 from ..sample_clips import made_up_clips
-from ..serving import Serving
+from ..serving import Serving, find_serving
 from ..verify import TOLERANCE, answers, compare_all, problem_of
 from .build import EngineOptions, Progress, Runtime, build_engine, load_runtime
 from .gpu import find_gpu
@@ -36,6 +36,10 @@ def add_engine(
     if precision == "int8":
         # Its parser reads uint8 scales as int8 and clips, with only a warning.
         raise BuildError("no TensorRT engine is made of the int8 network: TensorRT has no uint8 activations")
+    serves = serving or find_serving()
+    if options.runtime is Runtime.TENSORRT and (problem := serves.runtime_problem(options.runtime.value)):
+        # Without CUDA its module may end the process; and an engine needs the name of its GPU.
+        raise BuildError(f"no engine can be built here: {problem}")
     manifest = Manifest.load(directory)
     trt = load_runtime(options.runtime)
     model = checked_file(directory, manifest.onnx[precision])

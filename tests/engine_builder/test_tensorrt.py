@@ -119,6 +119,13 @@ def test_a_runtime_that_is_missing() -> None:
         load_runtime(Runtime.TENSORRT)
 
 
+def test_nothing_is_built_where_it_could_not_run(tmp_path: Path) -> None:
+    """Without CUDA, NVIDIA's module may end the process; here there is no GPU."""
+    directory = cool_model(tmp_path)
+    with pytest.raises(BuildError, match=r"no engine can be built here: .*pycuda"):
+        add_engine(directory, "fp16", EngineOptions(Runtime.TENSORRT), None)
+
+
 def test_an_overflow_in_half_precision_is_found(tmp_path: Path) -> None:
     directory = hot_model(tmp_path)
     [frames] = made_up_clips(SMALL, 1)

@@ -33,16 +33,16 @@ class KernelCache:
 
     def save(self) -> None:
         """Keep what was compiled, in one step; where nothing can be written, the next start compiles again."""
-        made = self._cache.serialize()
-        content = b"" if made is None else bytes(made)
-        if len(content) == self._saved or not content:
-            return
         try:
+            made = self._cache.serialize()
+            content = b"" if made is None else bytes(made)
+            if len(content) == self._saved or not content:
+                return
             self._path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self._path.parent)
             with os.fdopen(handle, "wb") as stream:
                 stream.write(content)
             Path(name).replace(self._path)
             self._saved = len(content)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             logger.warning("the compiled kernels cannot be kept, each start compiles them: %s", error)

@@ -32,7 +32,7 @@ class Contexts:
         self._memory: list[Any] = []
         free = driver.mem_get_info()[0] - SPARE
         need = count * (engine.device_memory_size_v2 + wanted * clip_bytes)
-        self.max_batch = wanted if need <= free else self._largest(wanted, count, clip_bytes, free)
+        self.max_batch = wanted if need <= free else self._largest(wanted, count, clip_bytes, free, need)
         if self.max_batch < wanted:
             told = f"{need >> 20} MiB for batches of {wanted}, {free >> 20} are free"
             logger.warning("the engine needs %s: batches are of %d at most", told, self.max_batch)
@@ -45,8 +45,8 @@ class Contexts:
             memory.free()
         self._memory.clear()
 
-    def _largest(self, wanted: int, count: int, clip_bytes: int, free: int) -> int:
-        context, batch, need = self._bare(), wanted, 0
+    def _largest(self, wanted: int, count: int, clip_bytes: int, free: int, need: int) -> int:
+        context, batch = self._bare(), wanted
         while batch := batch // 2:
             need = count * (self._size(context, batch) + batch * clip_bytes)
             if need <= free:
