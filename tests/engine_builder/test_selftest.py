@@ -21,8 +21,9 @@ from engine_builder.selftest.run import Selftest
 from engine_builder.serving import find_serving
 from engine_builder.tensorrt.build import Runtime
 
-from ..support.fake_cuda import CLASSES, Machine
+from ..support.fake_cuda import Machine
 from ..support.fake_gpu_packages import install
+from ..support.fake_tensorrt import CLASSES
 
 PLAN = b"engine" + bytes(100)
 
