@@ -12,7 +12,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt
 BUNDLED := engine_builder/camera_motion
 
-.PHONY: serve test lint soak clean
+.PHONY: serve test lint docs soak clean
 .DELETE_ON_ERROR:
 
 serve: .venv/.serve $(if $(filter $(PUBLISHED),$(MODEL)),,$(MODEL)/model.json)
@@ -20,6 +20,9 @@ serve: .venv/.serve $(if $(filter $(PUBLISHED),$(MODEL)),,$(MODEL)/model.json)
 
 test: .venv/.$(TEST_EXTRAS) lint
 	$(BIN)/pytest
+
+docs: .venv/.docs
+	$(BIN)/properdocs build
 
 soak: .venv/.$(TEST_EXTRAS)
 	$(BIN)/python -m tests.system.soak
@@ -40,6 +43,10 @@ models/camera-motion/model.json: $(BUNDLED)/camera_motion.wts $(BUNDLED)/labels.
 	$(INSTALL) -e '.[cpu]'
 	touch $@
 
+.venv/.docs: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e '.[docs]'
+	touch $@
+
 .venv/.$(TEST_EXTRAS): pyproject.toml constraints.txt | .venv/bin/python
 	$(INSTALL) -e '.[$(TEST_EXTRAS)]'
 	touch $@
@@ -52,4 +59,4 @@ models/camera-motion/model.json: $(BUNDLED)/camera_motion.wts $(BUNDLED)/labels.
 	touch $@
 
 clean:
-	rm -rf .venv .venv-bentoml models
+	rm -rf .venv .venv-bentoml models site

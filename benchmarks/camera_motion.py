@@ -22,6 +22,8 @@ from .harness.report import Videos
 from .rendered.poses import LABELS
 from .rendered.shots import Shot, encode, stills
 
+Counts = npt.NDArray[np.int64]
+
 
 def render_all(videos: list[Path], per_class: int, seed: int, folder: Path) -> list[tuple[int, Path]]:
     """Every test video as (label, path)."""
@@ -46,7 +48,25 @@ def classify(paths: list[Path], model: Path | None) -> list[ClassifyAnswer]:
     return [ClassifyAnswer.model_validate_json(line) for line in done.stdout.splitlines()]
 
 
-def report(title: str, counts: npt.NDArray[np.int64]) -> None:
+def write_list(jobs: list[tuple[int, Path]], path: Path) -> None:
+    """A list for `r3d-evaluate`, which counts the same."""
+    path.write_text("path,label\n" + "".join(f"{video.name},{LABELS[label]}\n" for label, video in jobs))
+
+
+def count(jobs: list[tuple[int, Path]], answers: list[ClassifyAnswer]) -> tuple[Counts, Counts]:
+    """Confusion matrices of clips and of videos, int64 [true, answered]; clips that are wrong are printed."""
+    clips = np.zeros((len(LABELS), len(LABELS)), np.int64)
+    verdicts = np.zeros_like(clips)
+    for (label, path), answer in zip(jobs, answers, strict=True):
+        verdicts[label, answer.label_index] += 1
+        for clip in answer.clips:
+            clips[label, clip.label_index] += 1
+            if clip.label_index != label:
+                print(f"{path.name} clip {clip.index}: {LABELS[label]} answered as {clip.label}")
+    return clips, verdicts
+
+
+def report(title: str, counts: Counts) -> None:
     """Print a confusion matrix, int64 [true, answered]."""
     print(f"\n{title}: {counts.trace()} of {counts.sum()} right, {counts.trace() / counts.sum():.2%}")
     width = max(map(len, LABELS))
@@ -60,22 +80,16 @@ def run(
     per_class: Annotated[int, typer.Option(min=1, help="Videos per label.")] = 60,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     model: Annotated[Path | None, typer.Option(help="Model directory. Default: the bundled model.")] = None,
-    keep: Annotated[Path | None, typer.Option(help="A folder for the rendered videos.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="A folder for the videos, and their list for r3d-evaluate.")] = None,
 ) -> None:
     """Accuracy of the bundled model on videos rendered from stills of the given ones."""
-    clips = np.zeros((len(LABELS), len(LABELS)), np.int64)
-    verdicts = np.zeros_like(clips)
     with tempfile.TemporaryDirectory() as temporary:
         folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         jobs = render_all(videos, per_class, seed, folder)
+        write_list(jobs, folder / "list.csv")
         answers = classify([path for _, path in jobs], model)
-    for (label, path), answer in zip(jobs, answers, strict=True):
-        verdicts[label, answer.label_index] += 1
-        for clip in answer.clips:
-            clips[label, clip.label_index] += 1
-            if clip.label_index != label:
-                print(f"{path.name} clip {clip.index}: {LABELS[label]} answered as {clip.label}")
+    clips, verdicts = count(jobs, answers)
     report("clips", clips)
     report("videos", verdicts)
 

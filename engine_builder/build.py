@@ -51,6 +51,7 @@ def build_from(weights: Weights, sha256: str, directory: Path, options: BuildOpt
         architecture=network.architecture,
         labels=labels,
         clip=options.clip,
+        embedding=network.features,
         sampling=options.sampling,
         weights_sha256=sha256,
         onnx=entries,

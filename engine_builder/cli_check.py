@@ -30,7 +30,7 @@ def inspect(
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     for engine in manifest.engines if verbose else ():
         trt, content = load_runtime(Runtime(engine.runtime)), checked_content(directory, engine)
-        opened = find_serving().open_engine(trt, content, engine, manifest.clip, len(manifest.labels))
+        opened = find_serving().open_engine(trt, content, engine, manifest)
         with opened as session:
             print(session.layers())
 

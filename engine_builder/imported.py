@@ -11,7 +11,7 @@ from .build import ONNX_NAMES, check_labels
 from .errors import OnnxImportError, VerificationError
 from .files import replacing, sha256_of
 from .kept import keeping
-from .manifest import ClipFormat, Manifest, OnnxFile, Probabilities, Sampling
+from .manifest import OUTPUT, ClipFormat, Manifest, OnnxFile, Outputs, Probabilities, Sampling
 from .onnx_import import Classifier, read_classifier, wrap
 from .reference import full_precision
 from .sample_clips import made_up_clips
@@ -117,7 +117,7 @@ def _verify(content: bytes, clips: np.ndarray[Any, Any], expected: Probabilities
     """One clip, and all at once: a batch that is fixed in the graph shows there."""
     run = full_precision(content)
     try:
-        found = [run(clips[:1]), run(clips)]
+        found = [run(clips[:1])[OUTPUT], run(clips)[OUTPUT]]
     except Exception as error:  # a runtime may raise anything
         raise OnnxImportError(
             f"the network takes no batch of {len(clips)} clips: export it with a dynamic first dimension, from an "
@@ -125,6 +125,6 @@ def _verify(content: bytes, clips: np.ndarray[Any, Any], expected: Probabilities
         ) from error
     for each in found:
         wanted = expected[: len(each)]
-        measured = compare(each, wanted) if each.shape == wanted.shape else None
+        measured = compare(Outputs(each), Outputs(wanted)) if each.shape == wanted.shape else None
         if measured is None or measured.nan_count or measured.max_abs_difference > TOLERANCE["fp32"]:
             raise VerificationError(f"the wrapped network differs from the original: {measured or each.shape}")

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -22,19 +20,23 @@ from pydantic import (
 
 from .errors import ManifestError, VerificationError
 from .files import replacing, sha256_of
+from .network_io import EMBEDDING, INPUT, OUTPUT, Embeddings, Frames, Outputs, Probabilities
 
 __all__ = [
+    "EMBEDDING",
     "INPUT",
     "MANIFEST",
     "OUTPUT",
     "Calibration",
     "ClipFormat",
+    "Embeddings",
     "Engine",
     "Frames",
     "Gpu",
     "Manifest",
     "ManifestError",
     "OnnxFile",
+    "Outputs",
     "Precision",
     "Probabilities",
     "Sampling",
@@ -46,13 +48,6 @@ __all__ = [
 ]
 
 MANIFEST = "model.json"
-# The network's tensors: uint8 [N, T, H, W, 3] in, float32 [N, classes] out.
-INPUT = "frames"
-OUTPUT = "probabilities"
-# Clips as they go into the network: RGB, [T, H, W, 3] for one, [N, T, H, W, 3] for a batch.
-Frames = npt.NDArray[np.uint8]
-# What it gives: [classes] for a clip, [N, classes] for a batch.
-Probabilities = npt.NDArray[np.float32]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Rgb = tuple[float, float, float]
@@ -140,12 +135,17 @@ class Gpu:
 
 
 class Verification(_Record):
-    """What running real clips through a network and the fp32 reference showed."""
+    """What running real clips through a network and the fp32 reference showed.
+
+    `max_abs_difference` is of probabilities. `max_embedding_distance`: between the embeddings of a clip, as a share of
+    their length; None where one of the two gives none. `nan_count` is of all values.
+    """
 
     clips: int = Field(ge=1)
     max_abs_difference: float
     top1_agreement: float = Field(ge=0, le=1)
     nan_count: int = Field(ge=0)
+    max_embedding_distance: float | None = None
 
 
 class Calibration(_Record):
@@ -190,13 +190,17 @@ class Engine(_Record):
 
 
 class Manifest(_Record):
-    """The whole of `model.json`."""
+    """The whole of `model.json`.
+
+    `embedding`: values of the output of that name, which all its networks have; None: they have none.
+    """
 
     format_version: Literal[1] = 1
     name: str = Field(min_length=1, max_length=200)
     architecture: str
     labels: tuple[str, ...] = Field(min_length=1)
     clip: ClipFormat
+    embedding: int | None = Field(default=None, ge=1)
     sampling: Sampling = Sampling()
     weights_sha256: Sha256
     onnx: dict[Precision, OnnxFile]
@@ -220,6 +224,11 @@ class Manifest(_Record):
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("labels must differ from each other")
         return self
+
+    @property
+    def outputs(self) -> dict[str, int]:
+        """The networks' outputs, and how many values each has for a clip."""
+        return {OUTPUT: len(self.labels)} | ({EMBEDDING: self.embedding} if self.embedding else {})
 
     def save(self, directory: Path) -> None:
         """Write `model.json` into `directory` in one step."""

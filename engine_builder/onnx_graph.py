@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from .architecture import Block, Conv, Network
 from .errors import NetworkError
-from .manifest import INPUT, OUTPUT, ClipFormat, Precision
+from .manifest import EMBEDDING, INPUT, OUTPUT, ClipFormat, Precision
 from .wts import Tensors
 
 LOGITS = "logits"
@@ -47,7 +47,8 @@ class _Graph:
 
 
 def build_onnx(network: Network, tensors: Tensors, clip: ClipFormat, precision: Precision = "fp32") -> onnx.ModelProto:
-    """The network as ONNX: `frames` uint8 [N, T, H, W, 3] RGB to `probabilities` float32 [N, classes].
+    """The network as ONNX: `frames` uint8 [N, T, H, W, 3] RGB to `probabilities` float32 [N, classes] and `embedding`
+    float32 [N, features].
 
     Normalisation and softmax are inside; `logits` is a named inner tensor. In fp16 the convolutions and their weights
     are half precision; normalisation, pooling, the last layer and softmax stay in fp32. The same input gives the same
@@ -61,8 +62,9 @@ def build_onnx(network: Network, tensors: Tensors, clip: ClipFormat, precision: 
         x = _block(graph, block, tensors, x)
     _classify(graph, network, tensors, x)
     frames = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", *clip.shape])
-    probabilities = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", network.classes])
-    body = helper.make_graph(graph.nodes, network.architecture, [frames], [probabilities], graph.initialisers)
+    sizes = {OUTPUT: network.classes, EMBEDDING: network.features}
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", size]) for name, size in sizes.items()]
+    body = helper.make_graph(graph.nodes, network.architecture, [frames], outputs, graph.initialisers)
     opset = [helper.make_opsetid("", OPSET)]
     model = helper.make_model(body, opset_imports=opset, ir_version=IR_VERSION, producer_name="r3d-engine")
     model = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
@@ -122,7 +124,7 @@ def _classify(graph: _Graph, network: Network, tensors: Tensors, x: str) -> None
     if graph.precision == "fp16":
         x = graph.add("Cast", [x], "features_float", to=TensorProto.FLOAT)
     x = graph.add("GlobalAveragePool", [x], "pooled")
-    x = graph.add("Flatten", [x], "features", axis=1)
+    x = graph.add("Flatten", [x], EMBEDDING, axis=1)
     weight = graph.constant("fc.weight", tensors["fc.weight"].reshape(network.classes, network.features))
     bias = graph.constant("fc.bias", tensors["fc.bias"])
     x = graph.add("Gemm", [x, weight, bias], LOGITS, transB=1)

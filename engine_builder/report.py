@@ -20,6 +20,7 @@ def manifest_lines(manifest: Manifest) -> Iterator[str]:
         "classes": f"{len(manifest.labels)}: {', '.join(manifest.labels[:SHOWN_LABELS])}, …",
         "clip": f"{clip.frames} frames",
         "picture": f"{clip.resize_width} x {clip.resize_height}, of it the middle {clip.width} x {clip.height}",
+        "embedding": f"{manifest.embedding} values" if manifest.embedding else "none",
         "normalisation": f"mean {clip.mean}, std {clip.std}",
         "sampling": sampling_text(manifest),
         "weights": manifest.weights_sha256,
@@ -47,15 +48,18 @@ def sampling_text(manifest: Manifest) -> str:
 
 def verification_table(results: list[Result]) -> Table:
     """A row for each backend, with a mark at what serves; as narrow as a terminal."""
-    table = Table()
-    for header in ("", "backend", "precision", "clips", "difference", "top-1", "NaN", ""):
+    clips = max((result.measured.clips for result in results if result.measured), default=0)
+    table = Table(title=f"{clips} clips")
+    for header in ("", "backend", "precision", "difference", "embedding", "top-1", "NaN", ""):
         table.add_column(header, no_wrap=True)
     for result in results:
         got = result.measured
-        figures = ("", "", "", "")
+        figures = ("",) * 4
         if got is not None:
-            figures = (str(got.clips), f"{got.max_abs_difference:.2e}", f"{got.top1_agreement:.1%}", str(got.nan_count))
-        verdict = "good" if result.problem is None else "BAD" if got else "not run"
+            distance = "" if got.max_embedding_distance is None else f"{got.max_embedding_distance:.2e}"
+            agreement = f"{got.top1_agreement:.1%}"
+            figures = (f"{got.max_abs_difference:.2e}", distance, agreement, str(got.nan_count))
+        verdict = "good" if result.problem is None else "BAD" if got else "no run"
         table.add_row("*" if result.served else "", result.backend, result.precision, *figures, verdict)
     return table
 
@@ -77,6 +81,8 @@ def judgement_table(judgement: Judgement) -> Table:
     table = Table("int8 against fp32", "", title="published" if not judgement.faults else "not published")
     table.add_row("clips held out", str(measured.clips))
     table.add_row("largest difference of a probability", f"{measured.max_abs_difference:.3f}")
+    if measured.max_embedding_distance is not None:
+        table.add_row("largest distance of an embedding", f"{measured.max_embedding_distance:.1%}")
     table.add_row("same top-1", f"{measured.top1_agreement:.1%}")
     table.add_row(f"of those where fp32 is sure (by {CLEAR_MARGIN:g})", str(judgement.clear_clips))
     table.add_row("another top-1 where fp32 is sure", str(judgement.clear_changes))

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any, Protocol, cast
 
 from .errors import VerificationError
-from .manifest import ClipFormat, Engine, Frames, Manifest, Probabilities
+from .manifest import ClipFormat, Engine, Frames, Manifest, Outputs
 
 GROUP = "r3d.serving"
 
@@ -44,8 +44,8 @@ class Session(Protocol):
     def max_batch(self) -> int:
         """Largest batch of `infer`, in clips."""
 
-    def infer(self, frames: Frames) -> Probabilities:
-        """Clips uint8 [n, T, H, W, 3], n from 1 to `max_batch`, to probabilities float32 [n, classes]. May be NaN."""
+    def infer(self, frames: Frames) -> Outputs:
+        """Clips uint8 [n, T, H, W, 3], n from 1 to `max_batch`, to what the network gives. May be NaN."""
 
 
 class EngineSession(Session, Protocol):
@@ -58,7 +58,7 @@ class EngineSession(Session, Protocol):
     def start(self, clips: Sequence[Frames]) -> Any:
         """Begin a batch of clips uint8 [T, H, W, 3]; returns what `finish` needs."""
 
-    def finish(self, in_flight: Any) -> Probabilities:
+    def finish(self, in_flight: Any) -> Outputs:
         """Wait for a batch, the oldest first."""
 
     def layers(self) -> str:
@@ -113,7 +113,7 @@ class Serving(Protocol):
         """What takes the messages of a TensorRT module: it has one for as long as the process lives, the first."""
 
     def open_engine(
-        self, trt: ModuleType, content: bytes, engine: Engine, clip: ClipFormat, classes: int
+        self, trt: ModuleType, content: bytes, engine: Engine, manifest: Manifest
     ) -> AbstractContextManager[EngineSession]:
         """Load a serialised engine that no manifest names yet, on GPU 0, with its module `trt`.
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from .errors import VerificationError
-from .manifest import Engine, Frames, Manifest, Probabilities, Verification, checked_file
+from .manifest import Embeddings, Engine, Frames, Manifest, Outputs, Verification, checked_file
 from .overflow import first_overflow
 from .reference import reference
 from .serving import Backend, Serving, Session
@@ -16,6 +17,8 @@ from .serving import Backend, Serving, Session
 # it. fp32: another order of the same sums, 0.0024 at most, and 0.020 with TF32, whose inputs have 10 bits: an engine
 # with it is wrong. fp16: 0.019 at most, on a GPU. bf16: 0.13, of an r2plus1d_18. int8: what its own check allows.
 TOLERANCE: Mapping[str, float] = {"fp32": 1e-3, "fp16": 2e-2, "bf16": 0.15, "int8": 0.15}
+# Largest distance of a clip's embedding from fp32's, as a share of its length, that rounding explains.
+EMBEDDING_TOLERANCE = {"fp32": 1e-3, "fp16": 2e-2, "bf16": 0.1, "int8": 0.3}
 
 
 @dataclass(frozen=True)
@@ -31,39 +34,54 @@ class Result:
     problem: str | None
 
 
-def compare(found: Probabilities, expected: Probabilities) -> Verification:
-    """Probabilities [n, classes] against the reference's, which are finite."""
-    finite = np.isfinite(found)
+def compare(found: Outputs, expected: Outputs) -> Verification:
+    """What a network gave against what the reference did, which is finite."""
+    probabilities, wanted = found.probabilities, expected.probabilities
     return Verification(
-        clips=len(expected),
-        max_abs_difference=float(np.abs(found - expected)[finite].max(initial=0.0)),
-        top1_agreement=float((found.argmax(1) == expected.argmax(1)).mean()),
-        nan_count=int((~finite).sum()),
+        clips=len(wanted),
+        max_abs_difference=float(_difference(probabilities, wanted).max(initial=0.0)),
+        top1_agreement=float((probabilities.argmax(1) == wanted.argmax(1)).mean()),
+        nan_count=found.invalid,
+        max_embedding_distance=_distance(found.embeddings, expected.embeddings),
     )
 
 
-def answers(session: Session, clips: Frames) -> dict[int, Probabilities]:
+def _difference(found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Of each value; 0 where there is none."""
+    return np.abs(np.where(np.isfinite(found), found, expected) - expected)
+
+
+def _distance(found: Embeddings | None, expected: Embeddings | None) -> float | None:
+    """The largest of a clip, as a share of the length of the reference's."""
+    if found is None or expected is None:
+        return None
+    lengths = np.maximum(np.linalg.norm(expected, axis=1), np.finfo(np.float32).tiny)
+    return float((np.linalg.norm(_difference(found, expected), axis=1) / lengths).max())
+
+
+def answers(session: Session, clips: Frames) -> dict[int, Outputs]:
     """What a loaded network says of clips uint8 [n, T, H, W, 3], alone and in its largest batches, by size of batch.
 
-    float32 [m, classes] each: row i is of clip i modulo n, as the last batch is filled with the first clips again.
-    Raises VerificationError for whatever goes wrong.
+    Row i is of clip i modulo n, as the last batch is filled with the first clips again. Raises VerificationError for
+    whatever goes wrong.
     """
     found = {}
     try:
         for batch in sorted({1, session.max_batch}):
             rows = np.arange(-(-len(clips) // batch) * batch) % len(clips)
             batches = [rows[start : start + batch] for start in range(0, len(rows), batch)]
-            found[batch] = np.concatenate([session.infer(clips[each]) for each in batches])
+            found[batch] = Outputs.joined([session.infer(clips[each]) for each in batches])
     except Exception as error:  # a runtime may raise anything
         raise VerificationError(str(error)) from error
     return found
 
 
-def compare_all(found: Mapping[int, Probabilities], expected: Probabilities) -> Verification:
-    """The answers of `answers` against the reference's for the same clips, [n, classes]."""
-    every = np.concatenate(list(found.values()))
-    repeated = np.concatenate([expected[np.arange(len(each)) % len(expected)] for each in found.values()])
-    return compare(every, repeated).model_copy(update={"clips": len(expected)})
+def compare_all(found: Mapping[int, Outputs], expected: Outputs) -> Verification:
+    """The answers of `answers` against the reference's for the same clips."""
+    clips = len(expected.probabilities)
+    rows = [np.arange(len(each.probabilities)) % clips for each in found.values()]
+    measured = compare(Outputs.joined(list(found.values())), expected.of(np.concatenate(rows)))
+    return measured.model_copy(update={"clips": clips})
 
 
 def verify_model(
@@ -94,7 +112,7 @@ def _verify(
     directory: Path,
     manifest: Manifest,
     clips: Frames,
-    expected: Probabilities,
+    expected: Outputs,
     tolerance: Mapping[str, float],
 ) -> Result:
     engine = backend.engine
@@ -120,10 +138,20 @@ def problem_of(
     """What is wrong with figures at a precision, naming the layer if the network overflows; None if they are good."""
     if measured.nan_count:
         where = _first_overflow(precision, directory, manifest, clips)
-        return f"{measured.nan_count} probabilities are no numbers: {precision} overflows{where}"
+        return f"{measured.nan_count} values are no numbers: {precision} overflows{where}"
     if measured.max_abs_difference > tolerance[precision]:
         return f"probabilities differ by up to {measured.max_abs_difference:.2g}; {tolerance[precision]:g} is allowed"
-    return None
+    if manifest.embedding and measured.max_embedding_distance is None:
+        return "it gives no embeddings, and the manifest says that it does"
+    return embedding_fault(measured, precision)
+
+
+def embedding_fault(measured: Verification, precision: str) -> str | None:
+    """What is wrong with a precision's embeddings; None if they are good, or there are none."""
+    distance, allowed = measured.max_embedding_distance, EMBEDDING_TOLERANCE[precision]
+    if distance is None or distance <= allowed:
+        return None
+    return f"embeddings are off by up to {distance:.1%} of their length; {allowed:.1%} is allowed"
 
 
 def _first_overflow(precision: str, directory: Path, manifest: Manifest, clips: Frames) -> str:

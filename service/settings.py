@@ -35,19 +35,23 @@ class Settings(BaseSettings):
 
     model: Annotated[
         Path | None,
-        Field(description="model directory, or r3d_18, mc3_18, r2plus1d_18; unset: the bundled camera-motion model"),
+        Field(
+            description="model directory, or r3d_18, mc3_18, r2plus1d_18: published weights; unset: the bundled model"
+        ),
     ] = None
     weights_url: Annotated[
         str | None, Field(description="folder or file that published weights come from; unset: where PyTorch has them")
     ] = None
-    backend: Annotated[BackendName, Field(description="what runs the network")] = "auto"
+    backend: Annotated[
+        BackendName, Field(description="what runs the network; auto: an engine that fits, else the fastest")
+    ] = "auto"
     precision: Annotated[
         PrecisionChoice,
         Field(description="what the network is computed in; auto: the fastest here, found by measuring"),
     ] = "auto"
-    devices: Annotated[Devices, Field(min_length=1, description="GPUs by number, comma-separated; one worker each")] = (
-        0,
-    )
+    devices: Annotated[
+        Devices, Field(min_length=1, description="GPUs by number, comma-separated; one worker each, one queue")
+    ] = (0,)
     onnxruntime_provider: Annotated[str, Field(description="execution provider; auto: CUDA if there, else CPU")] = (
         "auto"
     )
@@ -58,30 +62,37 @@ class Settings(BaseSettings):
     decode_memory_bytes: Annotated[
         int, Field(ge=64 << 20, description="memory a decoder may take, over an idle one")
     ] = 768 << 20
-    decode_workers: Annotated[int, Field(ge=1, le=1024, description="videos decoded at once; default: the CPUs")] = (
-        Field(default_factory=available_cpus)
-    )
+    decode_workers: Annotated[
+        int, Field(ge=1, le=1024, description="videos decoded at once; four times as many may be open")
+    ] = Field(default_factory=available_cpus)
     sandbox: Annotated[
         SandboxPolicy, Field(description="required: do not start unless decoders can be confined by every mechanism")
     ] = "best-effort"
-    queue_clips: Annotated[int, Field(ge=4, description="clips of all requests that may wait for the network")] = 256
+    queue_clips: Annotated[
+        int, Field(ge=4, description="clips that may wait for the network, 4 a request: more requests get 429")
+    ] = 256
     max_batch: Annotated[int, Field(ge=1, le=1024, description="upper bound of a batch, in clips")] = 32
     batch_wait_ms: Annotated[
-        float, Field(ge=0, le=10_000, description="longest wait of a clip for others while the device is busy")
+        float,
+        Field(ge=0, le=10_000, description="longest wait of a clip for others; a device that is free never waits"),
     ] = 5.0
-    request_timeout_seconds: Annotated[float, Field(gt=0, description="deadline of a request")] = 600.0
+    request_timeout_seconds: Annotated[float, Field(gt=0, description="deadline of a request, after its upload")] = (
+        600.0
+    )
     drain_seconds: Annotated[float, Field(ge=0, description="time running requests get after SIGTERM")] = 30.0
     api_key: Annotated[
         SecretStr | None, Field(min_length=8, description="bearer token asked for on everything but health")
     ] = None
-    tracing: Annotated[bool, Field(description="send OpenTelemetry traces (`OTEL_...` say where to)")] = False
+    tracing: Annotated[
+        bool, Field(description="send OpenTelemetry traces (extra `tracing`; `OTEL_...` say where to)")
+    ] = False
     upload_timeout_seconds: Annotated[float, Field(gt=0, description="longest pause within an upload")] = 60.0
     upload_min_bytes_per_second: Annotated[
         int, Field(ge=0, description="least rate of an upload over any 30 seconds; 0: none")
     ] = 1024
     upload_total_seconds: Annotated[float, Field(gt=0, description="longest upload")] = 1800.0
     max_connections: Annotated[
-        int, Field(ge=1, description="connections that may be open; any more are refused at once")
+        int, Field(ge=1, description="connections that may be open, fewer where the system allows too few open files")
     ] = 1000
 
 

@@ -9,10 +9,10 @@ import onnx
 
 from ..errors import VerificationError
 from ..files import replacing, sha256_of
-from ..manifest import Calibration, Manifest, OnnxFile, Probabilities, Verification, checked_file
-from ..reference import full_precision
+from ..manifest import Calibration, Manifest, OnnxFile, Outputs, Verification, checked_file
+from ..reference import full_precision, one_by_one
 from ..serving import Serving
-from ..verify import compare
+from ..verify import compare, embedding_fault
 from .calibration import HELD_OUT_CLIPS, ClipSet
 from .qdq import quantise
 from .ranges import observe
@@ -33,22 +33,24 @@ class Judgement:
     faults: tuple[str, ...]
 
 
-def judge(found: Probabilities, expected: Probabilities, max_difference: float = MAX_DIFFERENCE) -> Judgement:
-    """Probabilities [n, classes] of int8 against fp32's, for held-out clips."""
+def judge(found: Outputs, expected: Outputs, max_difference: float = MAX_DIFFERENCE) -> Judgement:
+    """What int8 gives against what fp32 does, for held-out clips."""
     measured = compare(found, expected)
-    best = np.sort(expected, axis=1)[:, -2:]
+    best = np.sort(expected.probabilities, axis=1)[:, -2:]
     clear = best[:, 1] - best[:, 0] > CLEAR_MARGIN
-    changes = int((found.argmax(1) != expected.argmax(1))[clear].sum())
+    changes = int((found.probabilities.argmax(1) != expected.probabilities.argmax(1))[clear].sum())
     faults = []
-    if len(expected) < HELD_OUT_CLIPS:
-        missing = HELD_OUT_CLIPS - len(expected)
-        faults.append(f"{len(expected)} clips are held out to judge it by, {missing} are missing: give more videos")
+    if measured.clips < HELD_OUT_CLIPS:
+        missing = HELD_OUT_CLIPS - measured.clips
+        faults.append(f"{measured.clips} clips are held out to judge it by, {missing} are missing: give more videos")
     if measured.nan_count:
-        faults.append(f"{measured.nan_count} probabilities are no numbers")
+        faults.append(f"{measured.nan_count} values are no numbers")
     if changes:
         faults.append(f"{changes} of {int(clear.sum())} clips of which fp32 is sure get another label")
     if measured.max_abs_difference > max_difference:
         faults.append(f"probabilities differ by up to {measured.max_abs_difference:.2g}; {max_difference:g} is allowed")
+    if fault := embedding_fault(measured, "int8"):
+        faults.append(fault)
     return Judgement(measured, int(clear.sum()), changes, tuple(faults))
 
 
@@ -71,9 +73,8 @@ def add_int8(
     network = quantise(model, observe(model, clips, full_precision)).SerializeToString(deterministic=True)
     if not clips.held_out:
         raise VerificationError("there is no clip to judge the int8 network by: give more videos")
-    reference, integers = full_precision(source), full_precision(network)
-    expected = np.concatenate([reference(clip[None]) for clip in clips.held_out])
-    judgement = judge(np.concatenate([integers(clip[None]) for clip in clips.held_out]), expected, max_difference)
+    expected = one_by_one(full_precision(source), clips.held_out)
+    judgement = judge(one_by_one(full_precision(network), clips.held_out), expected, max_difference)
     report(judgement)
     if judgement.faults:
         raise VerificationError(f"the int8 network is not published: {'; '.join(judgement.faults)}")

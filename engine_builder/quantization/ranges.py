@@ -15,17 +15,17 @@ from .qdq import Range, tensors_to_quantise
 RANGES = "ranges"
 
 
-def observe(model: onnx.ModelProto, clips: Iterable[Frames], run: Callable[[bytes, str], Runner]) -> dict[str, Range]:
+def observe(model: onnx.ModelProto, clips: Iterable[Frames], run: Callable[[bytes], Runner]) -> dict[str, Range]:
     """The smallest and largest value of each activation that is to be quantised, over all clips [T, H, W, 3].
 
-    `run` loads a serialised network and gives what runs one output of it. Memory does not grow with the number of
+    `run` loads a serialised network and gives what runs it. Memory does not grow with the number of
     clips. Raises VerificationError when there is no clip, or a value is no number.
     """
     names = tensors_to_quantise(model)
-    runner = run(with_ranges(model, names).SerializeToString(), RANGES)
+    runner = run(with_ranges(model, names).SerializeToString())
     seen: npt.NDArray[np.float32] | None = None
     for clip in clips:
-        found = np.asarray(runner(clip[None]), np.float32).reshape(len(names), 2)
+        found = runner(clip[None])[RANGES].reshape(len(names), 2)
         if not np.isfinite(found).all():
             raise VerificationError("the fp32 network itself gives values that are no numbers")
         seen = found if seen is None else np.stack([np.minimum(seen, found)[:, 0], np.maximum(seen, found)[:, 1]], 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..manifest import Frames, Probabilities
+from ..manifest import Frames, Outputs
 from ..serving import EngineSession
 from ..verify import TOLERANCE, answers, compare_all
 from .outcome import FailedCheckError, Figures
@@ -18,9 +18,9 @@ TIMED_SECONDS = 1.0
 
 
 class EngineTrial:
-    """A loaded engine beside the reference's answers [n, classes] to `clips`, uint8 [n, T, H, W, 3]."""
+    """A loaded engine beside the reference's answers to `clips`, uint8 [n, T, H, W, 3]."""
 
-    def __init__(self, session: EngineSession, clips: Frames, expected: Probabilities, precision: str) -> None:
+    def __init__(self, session: EngineSession, clips: Frames, expected: Outputs, precision: str) -> None:
         self._session, self._clips, self._expected = session, clips, expected
         self._tolerance = TOLERANCE[precision]
 
@@ -28,7 +28,7 @@ class EngineTrial:
         """Each clip alone, and in the largest batch. Raises FailedCheckError when they differ from the reference."""
         measured = compare_all(answers(self._session, self._clips), self._expected)
         if measured.nan_count:
-            raise FailedCheckError(f"{measured.nan_count} probabilities are no numbers")
+            raise FailedCheckError(f"{measured.nan_count} values are no numbers")
         self._within(measured.max_abs_difference)
         return {"largest": self._session.max_batch, "difference": f"{measured.max_abs_difference:.1e}"}
 
@@ -37,8 +37,9 @@ class EngineTrial:
         session, half = self._session, max(1, min(len(self._clips) // 2, self._session.max_batch))
         parts = (self._clips[:half], self._clips[-half:])
         running = [session.start(list(part)) for part in parts]
-        found = np.concatenate([session.finish(each) for each in running])
-        self._within(float(np.abs(found - np.concatenate([self._expected[:half], self._expected[-half:]])).max()))
+        found = Outputs.joined([session.finish(each) for each in running])
+        rows = np.concatenate([np.arange(half), np.arange(len(self._clips) - half, len(self._clips))])
+        self._within(self._difference(found, rows))
         return {"clips": 2 * half}
 
     def random_batches(self, count: int) -> Figures:
@@ -49,7 +50,7 @@ class EngineTrial:
 
         def finish() -> float:
             in_flight, chosen = running.popleft()
-            return float(np.abs(session.finish(in_flight) - self._expected[chosen]).max())
+            return self._difference(session.finish(in_flight), chosen)
 
         for index in range(count):
             if len(running) == session.depth:
@@ -77,6 +78,10 @@ class EngineTrial:
                 done += batch
             found[f"clips/s at {batch}"] = round(done / passed, 1)
         return found
+
+    def _difference(self, found: Outputs, rows: Any) -> float:
+        """The largest of a probability, from the reference's for those clips."""
+        return float(np.abs(found.probabilities - self._expected.probabilities[rows]).max())
 
     def _within(self, difference: float) -> None:
         if not difference <= self._tolerance:  # also for NaN

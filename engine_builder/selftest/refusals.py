@@ -26,7 +26,7 @@ def damaged(content: bytes) -> dict[str, bytes]:
 def refused(serving: Serving, trt: ModuleType, content: bytes, engine: Engine, manifest: Manifest) -> Figures:
     """Load it. Raises FailedCheckError unless that fails with a reason."""
     try:
-        with serving.open_engine(trt, content, engine, manifest.clip, len(manifest.labels)):
+        with serving.open_engine(trt, content, engine, manifest):
             raise FailedCheckError("it was loaded")
     except VerificationError as error:
         if not str(error):

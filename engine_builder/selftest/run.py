@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-from ..manifest import Engine, Frames, Manifest, Precision, Probabilities, checked_file
+from ..manifest import Engine, Frames, Manifest, Outputs, Precision, checked_file
 from ..reference import reference
 from ..sample_clips import made_up_clips
 from ..serving import Serving
@@ -31,7 +31,7 @@ class Selftest:
     max_batch: int = 32
     random_batches: int = 1000
     _clips: Frames = field(init=False)
-    _expected: Probabilities = field(init=False)
+    _expected: Outputs = field(init=False)
 
     def run(self) -> Iterator[Outcome]:
         """Each outcome as soon as it is known."""
@@ -92,7 +92,7 @@ class Selftest:
         outcomes: list[Outcome] = []
 
         def load_and_try() -> Figures:
-            with self.serving.open_engine(trt, content, entry, manifest.clip, len(manifest.labels)) as session:
+            with self.serving.open_engine(trt, content, entry, manifest) as session:
                 trial = EngineTrial(session, self._clips, self._expected, entry.precision)
                 outcomes.append(attempt(f"{name}: alone and in the largest batch", trial.batches))
                 outcomes.append(attempt(f"{name}: two batches under way", trial.two_under_way))

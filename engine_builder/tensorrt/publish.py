@@ -89,7 +89,7 @@ class Beside:
         """Run an engine. Raises VerificationError if it does not run or differs, naming the layer if fp16 overflows."""
         manifest = self._manifest
         try:
-            with self._serving.open_engine(trt, content, engine, manifest.clip, len(manifest.labels)) as session:
+            with self._serving.open_engine(trt, content, engine, manifest) as session:
                 found = answers(session, self._clips)
         except VerificationError as error:
             raise VerificationError(f"the engine cannot be verified: {error}; --no-verify leaves it out") from error

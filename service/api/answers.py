@@ -51,7 +51,8 @@ def top_labels(probabilities: npt.NDArray[np.floating[Any]], labels: tuple[str, 
 def clip_labels(result: ClipResult, labels: tuple[str, ...], top_k: int) -> ClipLabels:
     """One clip with its `top_k` best labels."""
     top = top_labels(result.probabilities, labels, top_k)
-    return ClipLabels(**result.span.model_dump(exclude={"kind"}), **top[0].model_dump(), top=top)
+    place, best = result.span.model_dump(exclude={"kind", "sampling"}), top[0].model_dump()
+    return ClipLabels(**place, **best, top=top, embedding=result.embedding)
 
 
 def clip_answer(result: ClipResult, labels: tuple[str, ...], top_k: int, video_label: int) -> ClipAnswer:

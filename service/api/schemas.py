@@ -6,6 +6,8 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from engine_builder.manifest import Aggregate, Tail
 
+from .embedding import Embedding
+
 # The multipart form's field that holds the video.
 FILE_FIELD = "file"
 # Labels listed per clip, where the model has that many.
@@ -38,6 +40,11 @@ class ClipLabels(BaseModel):
     label_index: int
     probability: Number
     top: list[Top] = Field(description="the `top_k` most probable labels, best first")
+    embedding: Embedding | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="with `embedding=true`: the network's features, float32, after its global average pooling",
+    )
 
 
 class ClipAnswer(ClipLabels):

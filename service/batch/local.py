@@ -21,24 +21,26 @@ async def local(settings: Settings, options: Options) -> AsyncIterator[FileClass
         top_k = min(options.top_k or DEFAULT_TOP_K, len(classifier.manifest.labels))
 
         async def classify(video: Path, on_progress: OnProgress) -> ClassifyAnswer:
-            await asyncio.to_thread(_check_readable, video)
+            await asyncio.to_thread(check_readable, video)
             try:
                 done = await classifier.classify(
                     video, options.query, lambda result: on_progress(f"{result.span.index + 1} clips")
                 )
             except ServiceError as error:
-                raise _refusal_of(error) from error
+                raise refusal_of(error) from error
             return classify_answer(done, classifier.manifest, classifier.description, top_k)
 
         yield classify
 
 
-def _check_readable(video: Path) -> None:
+def check_readable(video: Path) -> None:
+    """Raises OSError for a file that is not there or may not be read."""
     with video.open("rb"):
         pass
 
 
-def _refusal_of(error: ServiceError) -> Refusal:
+def refusal_of(error: ServiceError) -> Refusal:
+    """What the service would answer."""
     problem = problem_of(error, request_id="")
     wait = error.headers.get("Retry-After")
     return Refusal(problem.type, problem.title, problem.status, problem.detail, None if wait is None else float(wait))

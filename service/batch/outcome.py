@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from ..api.problem import TYPE_PREFIX
 from ..api.schemas import ClassifyAnswer
 from ..classification.query import Query
-from ..errors import StartupError
+from ..errors import ParameterError, StartupError
 
 # Passing trouble is waited out, this often.
 ATTEMPTS = 20
@@ -17,6 +18,8 @@ LONGEST_WAIT = 60.0
 # What the file has nothing to do with: 401, 503 and 507 would meet every other file too, unless 503 says when to come
 # again; 408, 429, 500 and 504 may not.
 FATAL = (401, 503, 507)
+# What is asked of one file is asked of all.
+BAD_PARAMETER = f"{TYPE_PREFIX}{ParameterError.slug}"
 PASSING = (408, 429, 500, 502, 503, 504)
 
 OnProgress = Callable[[str], None]
@@ -56,20 +59,25 @@ class Refusal(Exception):  # noqa: N818
     @property
     def is_fatal(self) -> bool:
         """Whether no other file would fare better now."""
-        return self.status in FATAL and self.retry_after is None
+        return self.type == BAD_PARAMETER or (self.status in FATAL and self.retry_after is None)
 
 
+Answer = TypeVar("Answer")
+AnswerGiven = TypeVar("AnswerGiven", covariant=True)
+
+
+class FileWorker(Protocol[AnswerGiven]):
+    """Works on files, several at once; `on_progress` is called with what is being done to one."""
+
+    async def __call__(self, video: Path, on_progress: OnProgress) -> AnswerGiven:
+        """Raises Refusal; StartupError when nothing can be done at all; OSError for a file that is not there."""
+
+
+FileClassifier = FileWorker[ClassifyAnswer]
 Outcome = ClassifyAnswer | Refusal
 
 
-class FileClassifier(Protocol):
-    """Classifies files, several at once; `on_progress` is called with what is being done to one."""
-
-    async def __call__(self, video: Path, on_progress: OnProgress) -> ClassifyAnswer:
-        """Raises Refusal; StartupError when nothing can be classified at all; OSError for a file that is not there."""
-
-
-async def outcome_of(classify: FileClassifier, video: Path, on_progress: OnProgress) -> Outcome:
+async def outcome_of(classify: FileWorker[Answer], video: Path, on_progress: OnProgress) -> Answer | Refusal:
     """What becomes of a file, passing trouble waited out.
 
     Raises StartupError when the fault is not the file's and another would fare no better.

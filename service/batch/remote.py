@@ -49,7 +49,7 @@ async def remote(url: str, key: str | None, options: Options) -> AsyncIterator[F
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     asked = {"top_k": options.top_k, **asdict(options.query)}
     # What is not asked for is the service's own choice.
-    parameters: Parameters = {name: value for name, value in asked.items() if value is not None}
+    parameters: Parameters = {name: value for name, value in asked.items() if value is not None and value is not False}
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=httpx.Timeout(30, read=None)) as client:
 
         async def classify(video: Path, on_progress: OnProgress) -> ClassifyAnswer:

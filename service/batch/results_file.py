@@ -23,22 +23,35 @@ class ProblemLine(BaseModel):
     status: int
     detail: str
 
+    @classmethod
+    def of(cls, refusal: Refusal) -> "ProblemLine":
+        """What a file was refused for."""
+        return cls(type=refusal.type, title=refusal.title, status=refusal.status, detail=refusal.detail)
 
-class Line(BaseModel):
+
+class Record(BaseModel):
     """What became of a file. With `retry`, the file is not to blame, and the next run tries it again."""
 
     file: str
-    result: ClassifyAnswer | None = None
     problem: ProblemLine | None = None
     retry: bool | None = None
+
+    def text(self) -> str:
+        """The line as JSON."""
+        return self.model_dump_json(exclude={name for name in type(self).model_fields if getattr(self, name) is None})
+
+
+class Line(Record):
+    """A file that was classified, or not."""
+
+    result: ClassifyAnswer | None = None
 
     @classmethod
     def of(cls, video: Path, outcome: Outcome) -> "Line":
         """The line for a file."""
         if isinstance(outcome, ClassifyAnswer):
             return cls(file=str(video), result=outcome)
-        problem = ProblemLine(type=outcome.type, title=outcome.title, status=outcome.status, detail=outcome.detail)
-        return cls(file=str(video), problem=problem, retry=outcome.is_passing or None)
+        return cls(file=str(video), problem=ProblemLine.of(outcome), retry=outcome.is_passing or None)
 
     @property
     def outcome(self) -> Outcome:
@@ -49,10 +62,6 @@ class Line(BaseModel):
             return Refusal(**self.problem.model_dump())
         raise ValueError("neither a result nor a problem")
 
-    def text(self) -> str:
-        """The line as JSON."""
-        return self.model_dump_json(exclude={name for name in type(self).model_fields if getattr(self, name) is None})
-
 
 class ResultsFile:
     """An open results file; `done` are the files that are not to be tried again. A file's last line counts."""
@@ -62,8 +71,11 @@ class ResultsFile:
         self.done = _read(stream)
 
     def add(self, video: Path, outcome: Outcome) -> None:
-        """Write what became of a file. Once this returns, a run that is killed does not repeat it."""
-        line = Line.of(video, outcome)
+        """Write what became of a file, as `write` does."""
+        self.write(Line.of(video, outcome))
+
+    def write(self, line: Record) -> None:
+        """Write a line. Once this returns, a run that is killed does not repeat its file."""
         self._stream.write(line.text().encode() + b"\n")
         self._stream.flush()
         os.fsync(self._stream.fileno())

@@ -162,15 +162,13 @@ def trt_logger(trt: ModuleType) -> Any:
 
 
 @contextmanager
-def open_engine(
-    trt: ModuleType, content: bytes, engine: Engine, clip: ClipFormat, classes: int
-) -> Iterator["TensorRtBackend"]:
+def open_engine(trt: ModuleType, content: bytes, engine: Engine, manifest: Manifest) -> Iterator["TensorRtBackend"]:
     """See `Serving.open_engine`."""
     if isinstance(gpus := find_gpus((0,)), str):
         raise VerificationError(gpus)
     from ..inference.backends.tensorrt import TensorRtBackend
 
-    with _opened(lambda: TensorRtBackend(trt, content, engine, clip.shape, classes, 0)) as backend:
+    with _opened(lambda: TensorRtBackend(trt, content, engine, manifest.clip.shape, manifest.outputs, 0)) as backend:
         yield backend
 
 

@@ -31,6 +31,9 @@ def bundled_model() -> Path:
 
 def _is_built(directory: Path, weights: str) -> bool:
     try:
-        return (directory / MANIFEST).exists() and Manifest.load(directory).weights_sha256 == weights
+        if not (directory / MANIFEST).exists():
+            return False
+        kept = Manifest.load(directory)
+        return kept.weights_sha256 == weights and kept.embedding is not None
     except ManifestError:
-        return False  # from another version: build it anew
+        return False  # from another version, as one without embeddings: build it anew

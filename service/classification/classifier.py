@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from engine_builder.manifest import Manifest, ManifestError
+from engine_builder.manifest import Manifest, ManifestError, Sampling
 
 from ..decoding.decoder import Decoder
 from ..decoding.fork_client import ForkClient
@@ -71,6 +71,15 @@ class Classifier:
         """
         return await self._pipeline.classify(path, query, on_clip)
 
+    async def classify_each(
+        self, path: Path, samplings: Sequence[Sampling], on_clip: OnClip | None = None
+    ) -> list[Classification]:
+        """Classify the video at `path` by each of the samplings, decoding it once; otherwise as `classify`.
+
+        A clip that has the same frames in several goes through the network once. Each sampling must find a clip.
+        """
+        return await self._pipeline.classify_each(path, samplings, on_clip)
+
     @property
     def queued_clips(self) -> int:
         """Clips that wait for the network."""
@@ -101,7 +110,9 @@ def _batcher(
     settings: Settings, manifest: Manifest, observer: Observer | None, factories: Sequence[BackendFactory]
 ) -> Batcher:
     wait = settings.batch_wait_ms / 1000
-    return Batcher(factories, manifest.clip.shape, len(manifest.labels), settings.max_batch, wait, observer)
+    return Batcher(
+        factories, manifest.clip.shape, len(manifest.labels), settings.max_batch, wait, observer, manifest.embedding
+    )
 
 
 async def _first_that_loads(

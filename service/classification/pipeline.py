@@ -1,25 +1,26 @@
 """One video from file to verdict: the only file that knows the order of the steps."""
 
 import asyncio
+import hashlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine_builder.manifest import ClipFormat, Manifest, Sampling
+from engine_builder.manifest import ClipFormat, Frames, Manifest, Sampling
 
 from ..decoding.clip_stream import ClipStream
 from ..decoding.decoder import Decoder
-from ..decoding.messages import ClipSpan, Job
+from ..decoding.messages import ClipChoice, ClipSpan, Job
 from ..errors import VideoTooShortError
 from ..inference.batcher import Batcher
 from ..inference.clip_queue import Outcome
 from ..settings import Settings
 from . import scheduling
 from .query import Query
-from .results import Classification, ClipResult
+from .results import Classification, ClipResult, Counting
 from .vote import Tally
 
 OnClip = Callable[[ClipResult], None]
@@ -32,6 +33,9 @@ class _Run:
     window: asyncio.Semaphore
     pending: "asyncio.Queue[tuple[ClipSpan, Future[Outcome]] | None]" = field(default_factory=asyncio.Queue)
     decoded: float = 0.0
+    several: bool = False  # samplings, which may ask for the same clip
+    embedding: bool = False  # whether to keep each clip's
+    known: "dict[bytes, Future[Outcome]]" = field(default_factory=dict)  # by what the frames are
 
 
 class Pipeline:
@@ -50,39 +54,60 @@ class Pipeline:
 
         Cancelling it kills the decoder and drops the clips still queued. Raises ServiceError.
         """
+        query = query or Query()
+        [done] = await self._counted(path, [query.over(self._manifest.sampling)], query, on_clip)
+        return done
+
+    async def classify_each(
+        self, path: Path, samplings: Sequence[Sampling], on_clip: OnClip | None = None
+    ) -> list[Classification]:
+        """Classify the video at `path` by each of the samplings, decoding it once; otherwise as `classify`.
+
+        A clip that has the same frames in several goes through the network once. Each sampling must find a clip.
+        """
+        return await self._counted(path, samplings, Query(), on_clip)
+
+    async def _counted(
+        self, path: Path, samplings: Sequence[Sampling], query: Query, on_clip: OnClip | None
+    ) -> list[Classification]:
         self._active += 1
         try:
-            return await self._classify(path, query or Query(), on_clip)
+            return await self._classify(path, samplings, query, on_clip)
         finally:
             self._active -= 1
 
-    async def _classify(self, path: Path, query: Query, on_clip: OnClip | None) -> Classification:
+    async def _classify(
+        self, path: Path, samplings: Sequence[Sampling], query: Query, on_clip: OnClip | None
+    ) -> list[Classification]:
+        query.check(self._manifest)
         started = time.monotonic()
-        run = _Run(asyncio.Semaphore(scheduling.window(self._active, self._batcher.workers)))
-        sampling = query.over(self._manifest.sampling)
-        job = job_of(path, self._manifest.clip, self._settings, sampling, self._decode_threads())
+        window = asyncio.Semaphore(scheduling.window(self._active, self._batcher.workers))
+        run = _Run(window, several=len(samplings) > 1, embedding=query.embedding)
+        job = job_of(path, self._manifest.clip, self._settings, samplings, self._decode_threads())
         job = job.model_copy(update={"start": query.start or 0.0, "end": query.end})
+        parts = [Counting(sampling, Tally.over(len(self._manifest.labels))) for sampling in samplings]
         async with self._decoder.open(job) as stream:
-            feeding = asyncio.create_task(self._feed(stream, run))
-            try:
-                tally, clips = Tally.over(len(self._manifest.labels)), []
-                async for result in self._results(run):
-                    tally.add(result.probabilities)
-                    clips.append(result)
-                    if on_clip is not None:
-                        on_clip(result)
-                await feeding
-            finally:
-                await _stop(feeding, run)
-        if stream.opened is None or stream.ended is None or not clips:
+            await self._collect(stream, run, parts, on_clip)
+        if stream.opened is None or stream.ended is None or not all(part.clips for part in parts):
             raise VideoTooShortError("no whole clip was decoded")
-        finished, verdict = time.monotonic(), tally.verdict(sampling.aggregate)
-        times = (started, run.decoded, finished, job.start, job.end)
-        done = Classification(verdict, sampling, clips, stream.opened, stream.ended, *times)
-        self._network_bound = scheduling.is_network_bound(
-            done.inference_seconds, self._batcher.workers, done.ended.busy_seconds
-        )
+        known = (stream.opened, stream.ended, started, run.decoded, time.monotonic(), job.start, job.end)
+        done = [Classification(part.verdict, part.sampling, part.clips, *known) for part in parts]
+        inference = sum(each.inference_seconds for each in done)
+        workers, decoding = self._batcher.workers, stream.ended.busy_seconds
+        self._network_bound = scheduling.is_network_bound(inference, workers, decoding)
         return done
+
+    async def _collect(self, stream: ClipStream, run: _Run, parts: Sequence[Counting], on_clip: OnClip | None) -> None:
+        """Have the video decoded, and its clips counted by the sampling they are of."""
+        feeding = asyncio.create_task(self._feed(stream, run))
+        try:
+            async for result in self._results(run):
+                parts[result.span.sampling].add(result)
+                if on_clip is not None:
+                    on_clip(result)
+            await feeding
+        finally:
+            await _stop(feeding, run)
 
     def _decode_threads(self) -> int:
         slots, others = self._settings.decode_workers, self._decoder.open_videos
@@ -93,13 +118,21 @@ class Pipeline:
         try:
             await run.window.acquire()
             async for span, frames in stream.clips():
-                future = self._batcher.submit(frames, run, scheduling.goes_ahead(span.index))
-                run.pending.put_nowait((span, future))
+                run.pending.put_nowait((span, self._submit(run, span, frames)))
                 # Here, before the next is asked for: a video that waits for the network takes no decode slot.
                 await run.window.acquire()
             run.decoded = time.monotonic()
         finally:
             run.pending.put_nowait(None)
+
+    def _submit(self, run: _Run, span: ClipSpan, frames: Frames) -> "Future[Outcome]":
+        ahead = scheduling.goes_ahead(span.index)
+        if not run.several:
+            return self._batcher.submit(frames, run, ahead)
+        key = hashlib.sha256(frames.data).digest()
+        if key not in run.known:
+            run.known[key] = self._batcher.submit(frames, run, ahead)
+        return run.known[key]
 
     @staticmethod
     async def _results(run: _Run) -> AsyncIterator[ClipResult]:
@@ -107,13 +140,17 @@ class Pipeline:
             span, future = item
             outcome = await asyncio.wrap_future(future)
             run.window.release()
-            yield ClipResult(span, outcome)
+            yield ClipResult(span, outcome.apart(run.embedding))
 
 
-def job_of(path: Path, clip: ClipFormat, settings: Settings, sampling: Sampling | None = None, threads: int = 1) -> Job:
+def job_of(
+    path: Path, clip: ClipFormat, settings: Settings, samplings: Sequence[Sampling] = (Sampling(),), threads: int = 1
+) -> Job:
     """What a decode child is asked for; by default all whole clips of the video's own frames."""
-    sampling = sampling or Sampling()
+    first, *more = (_choice(sampling, clip) for sampling in samplings)
     return Job(
+        **dict(first),
+        more=tuple(more),
         path=str(path),
         frames=clip.frames,
         height=clip.height,
@@ -122,15 +159,20 @@ def job_of(path: Path, clip: ClipFormat, settings: Settings, sampling: Sampling 
         resize_width=clip.resize_width,
         top=clip.top,
         left=clip.left,
-        frame_rate=sampling.frame_rate,
-        stride=sampling.stride_of(clip.frames),
-        clips=sampling.clips,
-        pad=sampling.tail == "pad",
         max_frames=settings.max_frames,
         max_frame_pixels=settings.max_frame_pixels,
         memory_bytes=settings.decode_memory_bytes,
         seconds=settings.request_timeout_seconds,
         threads=threads,
+    )
+
+
+def _choice(sampling: Sampling, clip: ClipFormat) -> ClipChoice:
+    return ClipChoice(
+        frame_rate=sampling.frame_rate,
+        stride=sampling.stride_of(clip.frames),
+        clips=sampling.clips,
+        pad=sampling.tail == "pad",
     )
 
 

@@ -3,12 +3,17 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from engine_builder.manifest import Aggregate, Sampling, Tail
+from engine_builder.manifest import Aggregate, Manifest, Sampling, Tail
+
+from ..errors import ParameterError
 
 
 @dataclass(frozen=True)
 class Query:
-    """None: as the model has it. `clips` "all": one every `stride` frames. `start`, `end`: seconds of the video."""
+    """None: as the model has it. `clips` "all": one every `stride` frames. `start`, `end`: seconds of the video.
+
+    `embedding`: what the network makes of each clip is told too, not only its probabilities.
+    """
 
     frame_rate: float | None = None
     clips: int | Literal["all"] | None = None
@@ -18,6 +23,14 @@ class Query:
     threshold: float | None = None
     start: float | None = None
     end: float | None = None
+    embedding: bool = False
+
+    def check(self, manifest: Manifest) -> None:
+        """Raises ParameterError for what the model does not have."""
+        if self.embedding and manifest.embedding is None:
+            raise ParameterError(
+                "embedding: this model gives no embeddings; build it again (imported networks have none)"
+            )
 
     def over(self, sampling: Sampling) -> Sampling:
         """The model's sampling with what is asked in its place."""

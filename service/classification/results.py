@@ -1,12 +1,12 @@
 """What is known of a video: clip by clip, and once it is through."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from engine_builder.manifest import Probabilities, Sampling
+from engine_builder.manifest import Embeddings, Probabilities, Sampling
 
 from ..decoding.messages import ClipSpan, Ended, Opened
 from ..inference.clip_queue import Outcome
-from .vote import Verdict
+from .vote import Tally, Verdict
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,30 @@ class ClipResult:
     def probabilities(self) -> Probabilities:
         """float32 [classes]; not to be written to."""
         return self.outcome.probabilities
+
+    @property
+    def embedding(self) -> Embeddings | None:
+        """float32 [features], if it was asked for; not to be written to."""
+        return self.outcome.embedding
+
+
+@dataclass
+class Counting:
+    """A video's clips by one sampling, as far as they are known."""
+
+    sampling: Sampling
+    tally: Tally
+    clips: list[ClipResult] = field(default_factory=list)
+
+    def add(self, result: ClipResult) -> None:
+        """Count one clip more."""
+        self.tally.add(result.probabilities)
+        self.clips.append(result)
+
+    @property
+    def verdict(self) -> Verdict:
+        """By all of them. Raises ValueError when there is none."""
+        return self.tally.verdict(self.sampling.aggregate)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Who is served when, and with how much: every decision of the kind, as pure functions.
 
-What carries them out: `decoding.decoder` has the slots, `inference.round_robin` the order, `web.admission` the limit.
+What carries them out: `decoding.slots` has the decode slots and who is next for one, `inference.round_robin`
+the order, `web.admission` the limit.
 """
 
 # Clips of one request that may be in the queue: enough to keep a device busy, too few to hold others up.

@@ -42,19 +42,18 @@ class Tally:
         self.clips += 1
 
     def verdict(self, aggregate: Aggregate = "vote") -> Verdict:
-        """By vote: most votes; a tie goes to the higher mean probability, then to the lower index. By mean: the highest
-        mean probability.
-
-        Raises ValueError when no clip was counted.
-        """
+        """The first of the ranking. Raises ValueError when no clip was counted."""
         if not self.clips:
             raise ValueError("no clip was counted")
-        tied = np.arange(len(self.votes))
-        if aggregate == "vote":
-            tied = np.flatnonzero(self.votes == self.votes.max())
-        winner = int(tied[self.sums[tied].argmax()])
+        [winner] = self.ranking(aggregate, 1)
         means = self.sums / self.clips
         return Verdict(winner, int(self.votes[winner]), float(means[winner]), means)
+
+    def ranking(self, aggregate: Aggregate, count: int) -> list[int]:
+        """The `count` best labels, best first. By vote: most votes; a tie goes to the higher mean probability, then to
+        the lower index. By mean: the highest mean probability, then the lower index."""
+        keys = (-self.sums, -self.votes) if aggregate == "vote" else (-self.sums,)
+        return [int(index) for index in np.lexsort(keys)[:count]]
 
 
 def top_indices(probabilities: npt.NDArray[np.floating[Any]], count: int) -> list[int]:

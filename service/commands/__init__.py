@@ -1,1 +1,1 @@
-"""Entry points: `r3d-serve` and `r3d-classify`."""
+"""Entry points: `r3d-serve`, `r3d-classify` and `r3d-evaluate`."""

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, ExitStack
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,46 +14,19 @@ from engine_builder.manifest import MAX_SPREAD_CLIPS, MAX_STRIDE, Aggregate, Tai
 
 from ..api.formats import TEXTS
 from ..batch.local import local
-from ..batch.many import Here, classify_all
-from ..batch.outcome import FileClassifier, Options, Outcome, Refusal
+from ..batch.outcome import Options, Outcome, Refusal
 from ..batch.remote import remote
 from ..batch.results_file import files_in, open_results
 from ..classification.query import Query
 from ..errors import StartupError
-from ..settings import Settings, available_cpus
-from .environment import MODEL_HELP, load_settings
-from .progress import RunProgress, bar_of, progress_bars
+from ..settings import available_cpus
+from .environment import MODEL_HELP
+from .many_files import BAD_USAGE, run, settings_of
 from .tables import print_answer
 
-SOME_FAILED = 1
-BAD_USAGE = 2
-CANNOT_START = 3
+PROGRAM = "r3d-classify"
 
 Format = Literal["table", "json", "csv", "vtt", "srt"]
-
-Report = Callable[[Path, Outcome], None]
-
-
-async def run(
-    opening: AbstractAsyncContextManager[FileClassifier], videos: Sequence[Path], jobs: int, report: Report
-) -> int:
-    """The exit status: 0 when every file was classified."""
-    try:
-        with progress_bars() as bars:
-            overall = RunProgress(len(videos), bars)
-
-            def tell(video: Path, outcome: Outcome) -> None:
-                if isinstance(outcome, Refusal):
-                    bars.console.print(f"{video}: {outcome.detail}", style="red", markup=False, soft_wrap=True)
-                report(video, outcome)
-                overall.advance()
-
-            async with opening as classifier:
-                failed = await classify_all(videos, Here(classifier, jobs, partial(bar_of, bars)), tell)
-    except StartupError as error:
-        typer.echo(f"r3d-classify: {error}", err=True)
-        return CANNOT_START
-    return SOME_FAILED if failed else 0
 
 
 def classify(
@@ -83,27 +55,31 @@ def classify(
     tail: Annotated[Tail | None, typer.Option(help="What becomes of frames that fill no clip.")] = None,
     aggregate: Annotated[Aggregate | None, typer.Option(help="What decides the label.")] = None,
     threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Clips less sure are in no segment.")] = None,
+    embedding: Annotated[bool, typer.Option("--embedding", help="Each clip's features, in JSON lines.")] = False,
 ) -> None:  # fmt: skip
     """Classify video files.
 
     Exit status: 0 all good, 1 some failed, 2 bad usage, 3 nothing can be classified: no model, or no service.
     """
     logging.basicConfig(level=logging.ERROR)
-    sampling = Query(frame_rate, _clips(clips), stride, tail, aggregate, threshold, start, end)
-    options = Options(top_k, sampling)
+    form = "json" if json or out else form
+    if embedding and form != "json":
+        raise typer.BadParameter("it is told in JSON lines: --json, or --out FILE", param_hint="--embedding")
+    query = Query(frame_rate, _clips(clips), stride, tail, aggregate, threshold, start, end, embedding)
+    options = Options(top_k, query)
     with ExitStack() as stack:
         try:
             chosen = [*(videos or []), *(files_in(manifest) if manifest else [])]
             results = stack.enter_context(open_results(out)) if out else None
         except (StartupError, OSError) as error:
-            typer.echo(f"r3d-classify: {error}", err=True)
+            typer.echo(f"{PROGRAM}: {error}", err=True)
             raise typer.Exit(BAD_USAGE) from error
         if not chosen:
             raise typer.BadParameter("name a video, or a list of them with --from")
         left = [video for video in chosen if results is None or str(video) not in results.done]
-        report = results.add if results else partial(_print, "json" if json else form, every_clip)
-        opening = remote(server, key, options) if server else local(_settings(model), options)
-        status = asyncio.run(run(opening, left, jobs or (available_cpus() if out else 1), report))
+        report = results.add if results else partial(_print, form, every_clip)
+        opening = remote(server, key, options) if server else local(settings_of(PROGRAM, model), options)
+        status = asyncio.run(run(PROGRAM, opening, left, jobs or (available_cpus() if out else 1), report))
     if status:
         raise typer.Exit(status)
 
@@ -114,14 +90,6 @@ def _clips(text: str | None) -> int | Literal["all"] | None:
     if not text.isdecimal() or not 1 <= int(text) <= MAX_SPREAD_CLIPS:
         raise typer.BadParameter(f"a number from 1 to {MAX_SPREAD_CLIPS}, or all", param_hint="--clips")
     return int(text)
-
-
-def _settings(model: Path | None) -> Settings:
-    try:
-        return load_settings(model)
-    except StartupError as error:
-        typer.echo(f"r3d-classify: {error}", err=True)
-        raise typer.Exit(CANNOT_START) from error
 
 
 def _print(form: Format, every_clip: bool, video: Path, outcome: Outcome) -> None:

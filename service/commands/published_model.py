@@ -39,6 +39,6 @@ def _place(url: str | None) -> str:
 
 def _is_built(directory: Path) -> bool:
     try:
-        return (directory / MANIFEST).exists() and Manifest.load(directory) is not None
+        return (directory / MANIFEST).exists() and Manifest.load(directory).embedding is not None
     except ManifestError:
-        return False  # from another version: build it anew
+        return False  # from another version, as one without embeddings: build it anew

@@ -9,7 +9,7 @@ import cv2
 from engine_builder.manifest import Frames
 
 from .errors import DecodeError
-from .messages import LENGTHS, Ended, ErrorKind, Failed, Job, Message, Progress
+from .messages import LENGTHS, ClipChoice, Ended, ErrorKind, Failed, Job, Message, Progress
 from .run import Run
 from .sampling import check_rate
 from .video import Video
@@ -74,20 +74,21 @@ def _decode(job: Job, file: BinaryIO, parent: Parent) -> None:
     started = time.monotonic()
     parent.wait_until_asked()
     video = Video(job, file)
-    if job.frame_rate is not None:
-        check_rate(job.frame_rate, video.opened.frame_rate)
+    for choice in job.samplings:
+        if choice.frame_rate is not None:
+            check_rate(choice.frame_rate, video.opened.frame_rate)
     parent.send(video.opened)
     run = Run(job, file, video, parent.report)
     for span, frames in run.clips():
         parent.send(span, frames)
         parent.wait_until_asked()
-    if not run.cutter.clips:
-        raise DecodeError("too-short", _too_short(job, run))
+    if empty := [sampler.choice for sampler in run.samplers if not sampler.cutter.clips]:
+        raise DecodeError("too-short", _too_short(job, empty[0], run))
     parent.send(
         Ended(
             frames=run.video.frames_decoded,
-            clips=run.cutter.clips,
-            repeated=run.cutter.repeated,
+            clips=sum(sampler.cutter.clips for sampler in run.samplers),
+            repeated=sum(sampler.cutter.repeated for sampler in run.samplers),
             partial=run.video.partial,
             duration_seconds=run.video.seconds,
             busy_seconds=max(0.0, time.monotonic() - started - parent.waited),
@@ -95,6 +96,6 @@ def _decode(job: Job, file: BinaryIO, parent: Parent) -> None:
     )
 
 
-def _too_short(job: Job, run: Run) -> str:
-    at_rate = f" at {job.frame_rate:g} frames/s" if job.frame_rate else ""
+def _too_short(job: Job, choice: ClipChoice, run: Run) -> str:
+    at_rate = f" at {choice.frame_rate:g} frames/s" if choice.frame_rate else ""
     return f"{run.video.frames_decoded} frames decoded; a clip takes {job.frames}{at_rate}"

@@ -1,7 +1,7 @@
 """The parent's end of one decode child: clips on request, every message checked.
 
 A child decodes only while the parent waits for a clip, and the parent waits only while it holds a decode slot: so the
-slots bound how many videos are decoded at once, and after each clip a slot goes to whoever waits longest.
+slots bound how many videos are decoded at once, and after each clip a slot goes to who is next.
 """
 
 import asyncio
@@ -37,6 +37,7 @@ from .messages import (
     Message,
     Opened,
 )
+from .slots import Slots
 
 ERRORS: dict[ErrorKind, type[ServiceError]] = {
     "unsupported": UnsupportedMediaError,
@@ -50,6 +51,8 @@ ERRORS: dict[ErrorKind, type[ServiceError]] = {
 }
 
 
+# So often a video asks ahead of those that asked more: two clips, and the end behind them.
+NEWCOMER_ASKS = 3
 # A child at work says so every second.
 STALLED_SECONDS = 20.0
 HUNG_SECONDS = 60.0
@@ -65,11 +68,12 @@ class ClipStream:
     `opened` is set before the first clip, `ended` after the last.
     """
 
-    def __init__(self, job: Job, connection: socket.socket, slots: asyncio.Semaphore) -> None:
+    def __init__(self, job: Job, connection: socket.socket, slots: Slots) -> None:
         """`connection`, non-blocking, leads to a child that works on `job`; `slots` are the decode slots."""
         self._job = job
         self._connection = connection
         self._slots = slots
+        self._asked = 0
         self.opened: Opened | None = None
         self.ended: Ended | None = None
 
@@ -92,7 +96,8 @@ class ClipStream:
 
         A child that says nothing for `STALLED_SECONDS`, stopped by the system for one, loses the slot to others.
         """
-        async with Lease(self._slots, STALLED_SECONDS) as lease:
+        newcomer, self._asked = self._asked < NEWCOMER_ASKS, self._asked + 1
+        async with Lease(self._slots, STALLED_SECONDS, newcomer) as lease:
             try:
                 async with asyncio.timeout(HUNG_SECONDS) as hung:
                     return await self._next(lease, hung)
@@ -128,6 +133,8 @@ class ClipStream:
             message = MESSAGES.validate_json((await self._read(header_length)).tobytes())
         except ValidationError as error:
             raise ProtocolError("malformed message") from error
+        if isinstance(message, ClipSpan) and message.sampling >= len(self._job.samplings):
+            raise ProtocolError("clip of no sampling")
         if frames_length != (self._job.clip_bytes if isinstance(message, ClipSpan) else 0):
             raise ProtocolError("clip of a wrong size")
         frames = await self._read(frames_length)

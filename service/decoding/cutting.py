@@ -1,7 +1,7 @@
 """Frames to clips."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
@@ -43,19 +43,18 @@ class Cutter:
         self.clips = 0
         self.repeated = 0
 
-    def cut(self, frames: Iterable[Frame]) -> Iterator[tuple[ClipSpan, Picture]]:
-        """Each clip with its frames, [length, H, W, 3], which the next may overwrite.
-
-        Raises DecodeError past the limit.
-        """
-        for frame in frames:
-            yield from self._add(frame)
+    def end(self) -> Iterator[tuple[ClipSpan, Picture]]:
+        """The clips that the frames make up once there are no more; as `add` gives them."""
         uncovered = self._start is not None and max(self._start, self._whole) < self.frames
         if self._cut.pad and self._last is not None and self._start is not None and uncovered:
             for _ in range(self._start + self._cut.length - self.frames):
-                yield from self._add(self._last)
+                yield from self.add(self._last)
 
-    def _add(self, frame: Frame) -> Iterator[tuple[ClipSpan, Picture]]:
+    def add(self, frame: Frame) -> Iterator[tuple[ClipSpan, Picture]]:
+        """The clips that a frame completes, with their frames, [length, H, W, 3], which the next may overwrite.
+
+        Raises DecodeError past the limit.
+        """
         number, self.frames, self._last = self.frames, self.frames + 1, frame
         if self._start is None or number < self._start:
             return

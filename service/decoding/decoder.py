@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -12,6 +13,7 @@ from .clip_stream import ClipStream, ProtocolError
 from .fork_client import RETRY, Child, ForkClient
 from .messages import Job
 from .sandbox.confinement import Sandbox, missing
+from .slots import Slots
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ class Decoder:
     """
 
     def __init__(self, decode_slots: int, open_slots: int, sandbox: SandboxPolicy = "best-effort") -> None:
-        self._decode_slots = asyncio.Semaphore(decode_slots)
+        self._decode_slots = Slots(decode_slots)
         self._open_slots = asyncio.Semaphore(open_slots)
         self._required = sandbox == "required"
         self._open = 0
@@ -129,20 +131,33 @@ class Decoder:
     async def _fork(self, job: Job) -> tuple[ForkClient, Child, socket.socket]:
         """A child for the job, and our end of the connection to it."""
         client = await self._running_client()
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        with theirs:
-            try:
-                return client, client.fork(job.model_copy(update={"require_sandbox": self._required}), theirs), ours
-            except BaseException:
-                ours.close()
-                raise
+        file = await _open_file(job.path)
+        try:
+            ours, theirs = socket.socketpair()
+            ours.setblocking(False)
+            with theirs:
+                try:
+                    job = job.model_copy(update={"require_sandbox": self._required})
+                    return client, client.fork(job, theirs, file), ours
+                except BaseException:
+                    ours.close()
+                    raise
+        finally:
+            os.close(file)
 
     async def _running_client(self) -> ForkClient:
         try:
             return await self.start()
         except StartupError as error:
             raise DecoderUnavailableError(str(error), RETRY) from error
+
+
+async def _open_file(path: str) -> int:
+    """In a thread: a disk may take its time."""
+    try:
+        return await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise DecoderUnavailableError(f"the video's file cannot be opened ({error.strerror})", RETRY) from error
 
 
 @asynccontextmanager

@@ -63,12 +63,15 @@ class ForkClient:
         self.alive = True
         self._listener = asyncio.create_task(self._listen(on_lost))
 
-    def fork(self, job: Job, connection: socket.socket) -> Child:
-        """Start a child with its end of `connection`. Raises DecoderUnavailableError when the server is gone."""
+    def fork(self, job: Job, connection: socket.socket, file: int) -> Child:
+        """Start a child with its end of `connection` and the open file `file`, the job's.
+
+        Raises DecoderUnavailableError when the server is gone.
+        """
         self._jobs += 1
         child = Child(self._jobs, asyncio.get_running_loop().create_future())
         try:
-            socket.send_fds(self._control, [_packet(Fork(number=child.number, job=job))], [connection.fileno()])
+            socket.send_fds(self._control, [_packet(Fork(number=child.number, job=job))], [connection.fileno(), file])
         except OSError as error:
             raise DecoderUnavailableError("the decode server does not respond; send it again", RETRY) from error
         self._ended[child.number] = child.ended

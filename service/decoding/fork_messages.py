@@ -1,6 +1,6 @@
 """What the service and its fork server tell each other, a packet each, in JSON.
 
-A `Fork` comes with the child's end of a stream socket attached.
+A `Fork` comes with the child's end of a stream socket and the open upload attached.
 """
 
 from typing import Annotated, Literal
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from .messages import Job
 
 MAX_PACKET = 64 * 1024
+DESCRIPTORS = 2
 # A child's exit status when it could not be confined; nothing was decoded.
 UNCONFINED = 77
 

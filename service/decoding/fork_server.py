@@ -1,8 +1,8 @@
-"""The process that decode children are forked from: what decodes is imported here once, so a child starts in
-milliseconds.
+"""The process that decode children are forked from: what decodes is imported here once, so a child
+starts in milliseconds; and where nothing is decoded, one is ready before its video comes.
 
-It never touches a video itself. `python -m service.decoding.fork_server FD PARENT`: FD is a Unix sequenced-packet
-socket; the messages on it are in `fork_messages`.
+It never touches a client's video itself. `python -m service.decoding.fork_server FD PARENT`: FD is a Unix
+sequenced-packet socket; the messages on it are in `fork_messages`.
 """
 
 import gc
@@ -16,15 +16,17 @@ from contextlib import suppress
 
 import cv2
 
-from .child import run
-from .fork_messages import MAX_PACKET, REQUESTS, UNCONFINED, Exited, Fork, Kill, Ready, Refused
-from .messages import Job
-from .sandbox.confinement import confine, missing
+from .fork_messages import DESCRIPTORS, MAX_PACKET, REQUESTS, Exited, Fork, Kill, Ready, Refused
+from .sandbox.confinement import confine
 from .sandbox.privileges import leave_network
-from .sandbox.process import die_with_parent, silence
-from .sandbox.rlimits import address_space
+from .sandbox.process import call_it, die_with_parent, silence
+from .sandbox.rlimits import address_space, limit
+from .spare import Spare, fork_spare
+from .warm_up import make_video
 
 PROBE_SECONDS = 10.0
+# As `ps` and `top` show it.
+NAME = "r3d-forks"
 
 
 class ForkServer:
@@ -34,6 +36,9 @@ class ForkServer:
         self._control = control
         self._null = os.open(os.devnull, os.O_RDWR)
         self._children: dict[int, int] = {}  # process id -> job
+        self._video = make_video()
+        self._spare: Spare | None = None
+        self._wanted = True  # a spare
         self._wakeup, self._wakeup_write = socket.socketpair()
         for end in (self._wakeup, self._wakeup_write):
             end.setblocking(False)
@@ -49,11 +54,16 @@ class ForkServer:
             while self._handle_events(selector):
                 pass
         finally:
+            if self._spare is not None:
+                self._spare.connection.close()  # it ends by itself
             for pid in self._children:
                 os.kill(pid, signal.SIGKILL)
 
     def _handle_events(self, selector: selectors.BaseSelector) -> bool:
-        for key, _ in selector.select():
+        events = selector.select(0 if self._wanted else None)
+        if not events:
+            self._fork_ahead()
+        for key, _ in events:
             if key.fileobj is self._wakeup:
                 with suppress(BlockingIOError):
                     self._wakeup.recv(4096)
@@ -63,7 +73,7 @@ class ForkServer:
         return True
 
     def _handle_request(self) -> bool:
-        packet, descriptors, _, _ = socket.recv_fds(self._control, MAX_PACKET, 1)
+        packet, descriptors, _, _ = socket.recv_fds(self._control, MAX_PACKET, DESCRIPTORS)
         if not packet:
             return False
         request = REQUESTS.validate_json(packet)
@@ -72,32 +82,38 @@ class ForkServer:
                 os.kill(pid, signal.SIGKILL)
             return True
         try:
-            self._fork(request, descriptors)
+            self._start(request, packet, descriptors)
         except OSError as error:
             self._tell(Refused(number=request.number, reason=error.strerror or str(error)))
         return True
 
-    def _fork(self, request: Fork, descriptors: list[int]) -> None:
-        """Raises OSError when the system has no process or descriptor left for a child."""
-        if not descriptors:
-            raise OSError("no descriptor is left for the child's connection")
-        [descriptor] = descriptors
+    def _start(self, request: Fork, packet: bytes, descriptors: list[int]) -> None:
+        """Give the job to the spare, or to a new child if there is none or the system killed it.
+
+        Raises OSError when the system has no process or descriptor left for it.
+        """
         try:
-            server, space = os.getpid(), address_space()
-            pid = os.fork()
-        except OSError:
-            os.close(descriptor)
-            raise
-        if pid:
-            os.close(descriptor)
-            self._children[pid] = request.number
-            return
-        status = 1
-        try:
-            self._become_child(server)
-            status = _work(request.job, space, descriptor)
+            if len(descriptors) < DESCRIPTORS:
+                raise OSError("no descriptor is left for the child's connection")
+            child, self._spare = self._spare, None
+            if child is None or not child.take(packet, descriptors):
+                child = self._fork(warm=False)
+                if not child.take(packet, descriptors):
+                    raise OSError("it ended at once")
+            self._children[child.pid] = request.number
         finally:
-            os._exit(status)
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _fork(self, warm: bool) -> Spare:
+        """Raises OSError."""
+        server = os.getpid()
+        return fork_spare(lambda: self._become_child(server), self._video if warm else None)
+
+    def _fork_ahead(self) -> None:
+        self._wanted = False
+        with suppress(OSError):  # the next job tries again, and tells
+            self._spare = self._fork(warm=True)
 
     def _become_child(self, server: int) -> None:
         signal.set_wakeup_fd(-1)
@@ -108,33 +124,24 @@ class ForkServer:
             end.close()
 
     def _reap(self) -> None:
-        while self._children:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if not pid:
-                return
+        with suppress(ChildProcessError):  # there is none left
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    return
+                self._ended(pid, status)
+
+    def _ended(self, pid: int, status: int) -> None:
+        if self._spare is not None and self._spare.pid == pid:
+            self._spare.connection.close()
+            self._spare = None
+        elif pid in self._children:
             self._tell(Exited(number=self._children.pop(pid), status=os.waitstatus_to_exitcode(status)))
+            # Not while others decode: forking and warming up would take from their time what it saves the next.
+            self._wanted = self._spare is None and not self._children
 
     def _tell(self, message: Exited | Refused) -> None:
         self._control.send(message.model_dump_json().encode())
-
-
-def _work(job: Job, space: int, descriptor: int) -> int:
-    """The child: confine itself, then decode; its exit status."""
-    try:
-        upload = os.open(job.path, os.O_RDONLY)
-        active = confine(space + job.memory_bytes, job.seconds)
-    except OSError:
-        return UNCONFINED
-    if job.require_sandbox and missing(active):
-        return UNCONFINED
-    # The parent may want no more.
-    with (
-        os.fdopen(upload, "rb", buffering=0) as file,
-        socket.socket(fileno=descriptor) as connection,
-        suppress(ConnectionError),
-    ):
-        run(job, file, connection)
-    return 0
 
 
 def probe_sandbox() -> dict[str, bool]:
@@ -144,7 +151,8 @@ def probe_sandbox() -> dict[str, bool]:
     pid = os.fork()
     if not pid:
         try:
-            active = confine(space + (64 << 20), PROBE_SECONDS)
+            active = {"rlimits": True, **confine()}
+            limit(space + (64 << 20), PROBE_SECONDS)
             os.write(writing, json.dumps(active).encode())
         finally:
             os._exit(0)
@@ -161,6 +169,7 @@ def main() -> None:
     """Entry point of the process."""
     descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
     die_with_parent(parent)
+    call_it(NAME)
     # Ctrl-C reaches the whole process group; the parent decides when this process ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sandbox = {"network_namespace": leave_network(), **probe_sandbox()}

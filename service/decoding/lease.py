@@ -1,19 +1,22 @@
-"""A place in a semaphore that is lost when its holder makes no progress."""
+"""A decode slot that is lost when its holder makes no progress."""
 
 import asyncio
 from types import TracebackType
 
+from .slots import Slots
+
 
 class Lease:
-    """Holds one of the semaphore's places as long as the block lasts, or until nothing renewed it for a while."""
+    """Holds one of the slots as long as the block lasts, or until nothing renewed it for a while."""
 
-    def __init__(self, places: asyncio.Semaphore, seconds: float) -> None:
-        self._places = places
+    def __init__(self, slots: Slots, seconds: float, newcomer: bool) -> None:
+        self._slots = slots
         self._seconds = seconds
+        self._newcomer = newcomer
         self._expiry: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> "Lease":
-        await self._places.acquire()
+        await self._slots.acquire(self._newcomer)
         self._expiry = asyncio.get_running_loop().call_later(self._seconds, self._release)
         return self
 
@@ -32,4 +35,4 @@ class Lease:
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
-            self._places.release()
+            self._slots.release()

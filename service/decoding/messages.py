@@ -48,10 +48,12 @@ class Progress(_Message):
 class ClipSpan(_Message):
     """A clip's place in the video; its frames, uint8 [T, H, W, 3], follow.
 
-    Frames count from 0, `end_frame` is one past the last.
+    `index` is among the clips of its sampling, which is that place in the job's `samplings`. Frames count from 0,
+    `end_frame` is one past the last.
     """
 
     kind: Literal["clip"] = "clip"
+    sampling: Count = 0
     index: Count
     start_frame: Count
     end_frame: Count
@@ -62,7 +64,7 @@ class ClipSpan(_Message):
 class Ended(_Message):
     """The video is over. `busy_seconds` went into decoding, waiting for the parent not counted.
 
-    `repeated`: how often a clip's frame is the one before it again.
+    `clips` are those of all samplings. `repeated`: how often a clip's frame is the one before it again.
     """
 
     kind: Literal["ended"] = "ended"
@@ -87,13 +89,25 @@ Message = Opened | Progress | ClipSpan | Ended | Failed
 MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
 
 
-class Job(_Message):
-    """What a child is asked to do: decode `path` and cut it into clips of this format.
+class ClipChoice(_Message):
+    """Which clips. `clips`: that many, evenly spread; None: one every `stride` frames.
 
-    `clips`: that many, evenly spread; None: one every `stride` frames. `pad`: the last frame is repeated until the last
-    clip is whole. `start`, `end`: seconds.
+    `pad`: the last frame is repeated until the last clip is whole.
     """
 
+    frame_rate: float | None
+    stride: int
+    clips: int | None = None
+    pad: bool = False
+
+
+class Job(ClipChoice):
+    """What a child is asked to do: decode `path` and cut it into clips of this format.
+
+    `more`: other choices of clips, cut while the video is decoded once. `start`, `end`: seconds.
+    """
+
+    more: tuple[ClipChoice, ...] = ()
     path: str
     frames: int
     height: int
@@ -102,10 +116,6 @@ class Job(_Message):
     resize_width: int
     top: int
     left: int
-    frame_rate: float | None
-    stride: int
-    clips: int | None = None
-    pad: bool = False
     start: float = 0.0
     end: float | None = None
     max_frames: int
@@ -114,6 +124,11 @@ class Job(_Message):
     seconds: float
     threads: int = 1
     require_sandbox: bool = False
+
+    @property
+    def samplings(self) -> tuple[ClipChoice, ...]:
+        """Every choice of clips."""
+        return (self, *self.more)
 
     @property
     def clip_bytes(self) -> int:

@@ -1,19 +1,57 @@
 """A video's clips, as a job asks for them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
 from .cutting import Cut, Cutter
 from .errors import DecodeError
 from .frames import Frame
-from .messages import ClipSpan, Job
+from .messages import ClipChoice, ClipSpan, Job
 from .pixels.grid import Picture
-from .sampling import between, resample, resampled_count, uniform_starts
+from .sampling import Resampler, between, resampled_count, uniform_starts
 from .video import Video
+
+Clip = tuple[ClipSpan, Picture]
+
+
+class Sampler:
+    """Decoded frames to the clips of one of a job's samplings; `cutter` knows how many there are."""
+
+    def __init__(self, job: Job, number: int, usual_rate: float, expected: int) -> None:
+        """`number`: which sampling; `expected`: how many frames there will be to cut, needed to spread clips."""
+        self.number = number
+        self.choice = job.samplings[number]
+        self.expected = expected
+        rate = self.choice.frame_rate
+        self._resampler = None if rate is None else Resampler(rate, usual_rate)
+        starts = _starts(self.choice, job.frames, expected)
+        self.cutter = Cutter(Cut(job.frames, self.choice.stride, job.max_frames, self.choice.pad, starts))
+
+    def add(self, frame: Frame) -> Iterator[Clip]:
+        """The clips that a frame completes, the next of which may overwrite them."""
+        for each in (frame,) if self._resampler is None else self._resampler.add(frame):
+            yield from map(self._numbered, self.cutter.add(each))
+
+    def end(self) -> Iterator[Clip]:
+        """The clips that are left when there are no more frames."""
+        for each in () if self._resampler is None else self._resampler.end():
+            yield from map(self._numbered, self.cutter.add(each))
+        yield from map(self._numbered, self.cutter.end())
+
+    def _numbered(self, clip: Clip) -> Clip:
+        span, picture = clip
+        return span.model_copy(update={"sampling": self.number}), picture
+
+
+def _starts(choice: ClipChoice, length: int, expected: int) -> tuple[int, ...] | None:
+    if choice.clips is None:
+        return None
+    whole = max(expected, length) if choice.pad and expected else expected
+    return tuple(uniform_starts(whole, length, choice.stride, choice.clips))
 
 
 class Run:
-    """Decodes a video to clips. `video` and `cutter` know what was decoded and cut once the clips are through."""
+    """Decodes a video to clips. `video` and `samplers` know what was decoded and cut once the clips are through."""
 
     def __init__(self, job: Job, file: BinaryIO, video: Video, report: Callable[[int], None]) -> None:
         """`video` is `file`, open; `report` is called with the frames decoded so far, again and again."""
@@ -21,30 +59,43 @@ class Run:
         self._file = file
         self._report = report
         self.video = video
-        self.cutter = Cutter(Cut(job.frames, job.stride, job.max_frames, job.pad))
+        self.samplers = [self._sampler(number, self._guess(choice)) for number, choice in enumerate(job.samplings)]
 
-    def clips(self) -> Iterator[tuple[ClipSpan, Picture]]:
-        """Each clip with its frames, [T, H, W, 3], which the next may overwrite. Raises DecodeError."""
-        if self._job.clips is None:
-            return self.cutter.cut(self._frames())
-        return iter(self._spread(self._job.clips))
+    def clips(self) -> Iterator[Clip]:
+        """Each clip with its frames, [T, H, W, 3], which the next may overwrite; each sampling's in order.
 
-    def _spread(self, clips: int) -> list[tuple[ClipSpan, Picture]]:
-        """Clips spread over the whole video; where its container was wrong about its length, it is decoded again."""
-        if clips * self._job.clip_bytes > self._job.memory_bytes // 2:
-            raise DecodeError("memory", f"too much memory: {clips} clips are held until the video is through")
-        guess = self._guess()
-        found = self._collect(guess, clips)
-        if self.cutter.frames != guess:
-            frames = self.cutter.frames
+        Clips spread over the whole video come when it is through; where its container was wrong about its length, it is
+        decoded again for them. Raises DecodeError.
+        """
+        self._check_memory()
+        held: list[list[Clip]] = [[] for _ in self.samplers]
+        for span, picture in self._cut(self.samplers):
+            if self._job.samplings[span.sampling].clips is None:
+                yield span, picture
+            else:
+                held[span.sampling].append((span, picture.copy()))
+        if wrong := [each for each in self.samplers if each.choice.clips and each.cutter.frames != each.expected]:
             self._file.seek(0)
             self.video = Video(self._job, self._file)
-            found = self._collect(frames, clips)
-        return found
+            for each in wrong:
+                held[each.number] = []
+                self.samplers[each.number] = self._sampler(each.number, each.cutter.frames)
+            for span, picture in self._cut([self.samplers[each.number] for each in wrong]):
+                held[span.sampling].append((span, picture.copy()))
+        for clips in held:
+            yield from clips
 
-    def _guess(self) -> int:
+    def _check_memory(self) -> None:
+        clips = sum(choice.clips or 0 for choice in self._job.samplings)
+        if clips * self._job.clip_bytes > self._job.memory_bytes // 2:
+            raise DecodeError("memory", f"too much memory: {clips} clips are held until the video is through")
+
+    def _sampler(self, number: int, expected: int) -> Sampler:
+        return Sampler(self._job, number, self.video.opened.frame_rate, expected)
+
+    def _guess(self, choice: ClipChoice) -> int:
         """How many frames there will be to cut, if the container is right."""
-        rate, usual = self._job.frame_rate, self.video.opened.frame_rate
+        rate, usual = choice.frame_rate, self.video.opened.frame_rate
         start, end = self._job.start, self._job.end
         frames = self.video.frames_claimed
         if end is not None:
@@ -52,17 +103,13 @@ class Run:
         frames = max(0, frames - round(start * usual))
         return frames if rate is None else resampled_count(frames, rate, usual)
 
-    def _collect(self, frames: int, clips: int) -> list[tuple[ClipSpan, Picture]]:
-        job = self._job
-        length = max(frames, job.frames) if job.pad and frames else frames
-        starts = tuple(uniform_starts(length, job.frames, job.stride, clips))
-        self.cutter = Cutter(Cut(job.frames, job.stride, job.max_frames, job.pad, starts))
-        return [(span, picture.copy()) for span, picture in self.cutter.cut(self._frames())]
-
-    def _frames(self) -> Iterator[Frame]:
-        job = self._job
-        frames = between(self._decoded(), job.start, job.end)
-        return frames if job.frame_rate is None else resample(frames, job.frame_rate, self.video.opened.frame_rate)
+    def _cut(self, samplers: Sequence[Sampler]) -> Iterator[Clip]:
+        """The samplers' clips of the video, decoded once."""
+        for frame in between(self._decoded(), self._job.start, self._job.end):
+            for sampler in samplers:
+                yield from sampler.add(frame)
+        for sampler in samplers:
+            yield from sampler.end()
 
     def _decoded(self) -> Iterator[Frame]:
         for frame in self.video.frames():

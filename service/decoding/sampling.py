@@ -35,31 +35,44 @@ def is_whole(step: float) -> bool:
     return abs(step - round(step)) < 1e-6
 
 
-def resample(frames: Iterable[Frame], rate: float, usual_rate: float) -> Iterator[Frame]:
+class Resampler:
     """Frames at `rate` a second: for each moment the latest frame at or before it, with the moment as its time.
 
     A last moment whose time is not over with the video is left out, unless the `usual_rate` is a multiple of `rate`.
-    Raises DecodeError when frames would be repeated more than `MAX_REPEATS` times on the whole.
     """
-    zero: float | None = None
-    waiting: Frame | None = None
-    moment = 0
-    for decoded, frame in enumerate(frames, start=1):
-        zero = frame.seconds if zero is None else zero
-        ends = _exact(frame.ends - zero, decoded / usual_rate) + EQUAL
-        while moment / rate < ends - 2 * EQUAL:
-            if moment >= MAX_REPEATS * decoded + REPEATS_TO_SPARE:
-                raise DecodeError("frame-rate", _too_many_repeats(rate))
-            if waiting is not None:
-                yield waiting
-            begins, behind = zero + moment / rate, zero + (moment + 1) / rate
-            waiting = Frame(frame.index, begins, behind, partial(attrgetter("picture"), frame))
-            moment += 1
-        if waiting is not None and moment / rate <= ends:
-            yield waiting
-            waiting = None
-    if waiting is not None and is_whole(usual_rate / rate):
-        yield waiting
+
+    def __init__(self, rate: float, usual_rate: float) -> None:
+        self._rate = rate
+        self._usual_rate = usual_rate
+        self._zero: float | None = None
+        self._decoded = 0
+        self._moment = 0
+        self._waiting: Frame | None = None  # the last moment's, until it is known to be over
+
+    def add(self, frame: Frame) -> Iterator[Frame]:
+        """The moments that a decoded frame decides.
+
+        Raises DecodeError when frames would be repeated more than `MAX_REPEATS` times on the whole.
+        """
+        self._decoded += 1
+        zero = self._zero = frame.seconds if self._zero is None else self._zero
+        ends = _exact(frame.ends - zero, self._decoded / self._usual_rate) + EQUAL
+        while self._moment / self._rate < ends - 2 * EQUAL:
+            if self._moment >= MAX_REPEATS * self._decoded + REPEATS_TO_SPARE:
+                raise DecodeError("frame-rate", _too_many_repeats(self._rate))
+            if self._waiting is not None:
+                yield self._waiting
+            begins, behind = zero + self._moment / self._rate, zero + (self._moment + 1) / self._rate
+            self._waiting = Frame(frame.index, begins, behind, partial(attrgetter("picture"), frame))
+            self._moment += 1
+        if self._waiting is not None and self._moment / self._rate <= ends:
+            yield self._waiting
+            self._waiting = None
+
+    def end(self) -> Iterator[Frame]:
+        """The moment that is left when there are no more frames."""
+        if self._waiting is not None and is_whole(self._usual_rate / self._rate):
+            yield self._waiting
 
 
 def _exact(seconds: float, usual: float) -> float:
@@ -68,7 +81,7 @@ def _exact(seconds: float, usual: float) -> float:
 
 
 def resampled_count(frames: int, rate: float, usual_rate: float) -> int:
-    """How many frames `resample` makes of that many at a constant rate."""
+    """How many frames a `Resampler` makes of that many at a constant rate."""
     step = usual_rate / rate
     return -(-frames // round(step)) if is_whole(step) else int(frames / step + 1e-6)
 

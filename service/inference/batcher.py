@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from engine_builder.manifest import Frames, Probabilities
+from engine_builder.manifest import Frames, Outputs
 
 from ..errors import BackendLostError, InferenceError, NotReadyError
 from .backends.protocol import Backend, BackendFactory, Description, PipelinedBackend, Sequential
@@ -55,11 +55,13 @@ class Batcher:
         max_batch: int,
         batch_wait: float = 0.0,
         observer: Observer | None = None,
+        features: int | None = None,
     ) -> None:
-        """`clip_shape`: [T, H, W, 3], to warm up with. `max_batch` bounds the backends' own. `batch_wait`: seconds a
+        """`clip_shape`: [T, H, W, 3], to warm up with. `features`: values of an embedding, where the backends give
+        them. `max_batch` bounds the backends' own. `batch_wait`: seconds a
         clip waits for others while the device is busy. `observer` is called with each batch and with dropped clips."""
         self._clip_shape = clip_shape
-        self._classes = classes
+        self._classes, self._features = classes, features
         self._max_batch = max_batch
         self._observer = observer or Unobserved()
         self._queue = ClipQueue(batch_wait, self._observer.dropped)
@@ -170,18 +172,21 @@ class Batcher:
 
     def _finish(self, pipeline: PipelinedBackend | Sequential, batch: Batch) -> Exception | None:
         try:
-            probabilities = self._check(pipeline.finish(batch.in_flight), len(batch.items))
+            outputs = self._check(pipeline.finish(batch.in_flight), len(batch.items))
         except Exception as error:
             return batch.fail(error)
-        batch.settle(probabilities)
+        batch.settle(outputs)
         return None
 
-    def _check(self, probabilities: Probabilities, clips: int) -> Probabilities:
-        if probabilities.shape != (clips, self._classes):
-            raise InferenceError(f"the network gave shape {probabilities.shape} for {clips} clips")
-        if not np.isfinite(probabilities).all():
+    def _check(self, outputs: Outputs, clips: int) -> Outputs:
+        if outputs.probabilities.shape != (clips, self._classes):
+            raise InferenceError(f"the network gave shape {outputs.probabilities.shape} for {clips} clips")
+        embeddings = None if outputs.embeddings is None else outputs.embeddings.shape
+        if self._features is not None and embeddings != (clips, self._features):
+            raise InferenceError(f"the network gave embeddings of shape {embeddings} for {clips} clips")
+        if outputs.invalid:
             raise InferenceError("the network gave values that are no numbers")
-        return probabilities
+        return outputs
 
     def _retire(self, reason: str) -> None:
         """A worker ends; with the last one, so does the queue."""

@@ -5,10 +5,10 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from engine_builder.manifest import Frames, Probabilities
+from engine_builder.manifest import Embeddings, Frames, Outputs, Probabilities
 
 from ..errors import InferenceError, NotReadyError, ServiceError
 from .round_robin import RoundRobin
@@ -18,9 +18,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """One clip's probabilities, float32 [classes], when its batch of `batch` clips ran, and since when it waited.
+    """What the network gave for one clip, when its batch of `batch` clips ran, and since when it waited.
 
-    Times are seconds of `time.monotonic`.
+    `probabilities`: float32 [classes]. `embedding`: float32 [features], None where the network gives none or nobody
+    asked. Times are seconds of `time.monotonic`.
     """
 
     probabilities: Probabilities
@@ -28,6 +29,12 @@ class Outcome:
     started: float
     finished: float
     batch: int
+    embedding: Embeddings | None = None
+
+    def apart(self, embedding: bool) -> "Outcome":
+        """The same for keeping: with arrays of its own, not rows of its batch's, and the embedding only if asked."""
+        kept = self.embedding.copy() if embedding and self.embedding is not None else None
+        return replace(self, probabilities=self.probabilities.copy(), embedding=kept)
 
     @property
     def queued_seconds(self) -> float:
@@ -57,11 +64,12 @@ class Batch:
     started: float = field(default_factory=time.monotonic)
     in_flight: Any = None  # what the backend returned when it began
 
-    def settle(self, probabilities: Probabilities) -> None:
-        """Give every clip its row of [n, classes]."""
+    def settle(self, outputs: Outputs) -> None:
+        """Give every clip its rows."""
         now, count = time.monotonic(), len(self.items)
-        for item, row in zip(self.items, probabilities, strict=True):
-            item.future.set_result(Outcome(row, item.submitted, self.started, now, count))
+        embeddings = [None] * count if outputs.embeddings is None else outputs.embeddings
+        for item, row, embedding in zip(self.items, outputs.probabilities, embeddings, strict=True):
+            item.future.set_result(Outcome(row, item.submitted, self.started, now, count, embedding))
 
     def fail(self, error: Exception) -> Exception:
         """Settle every clip with an error a client may see; returns `error`."""

@@ -48,7 +48,7 @@ def ways(settings: Settings, directory: Path, manifest: Manifest) -> Iterator[Ch
             return
     candidate, reason = fastest(settings, directory, manifest)
     why = f"TensorRT: {reasons}; {reason}" if refused else reason
-    yield Choice(candidate.package, candidate.precision, why, candidate.factories)
+    yield Choice(candidate.package, candidate.precision, why, candidate.serving or candidate.factories)
 
 
 def choose(settings: Settings, directory: Path, manifest: Manifest) -> Choice:
@@ -63,7 +63,7 @@ def engine_choice(found: UsableEngine, manifest: Manifest, settings: Settings) -
     def make(device: int) -> Backend:
         from .backends.tensorrt import TensorRtBackend
 
-        return TensorRtBackend(found.trt, found.content, entry, manifest.clip.shape, len(manifest.labels), device)
+        return TensorRtBackend(found.trt, found.content, entry, manifest.clip.shape, manifest.outputs, device)
 
     reason = f"{found.path.name} fits GPU {', '.join(map(str, settings.devices))}"
     factories = [partial(make, device) for device in settings.devices]

@@ -17,6 +17,7 @@ from ..batch.local import local
 from ..batch.many import classify_all
 from ..batch.outcome import Options, Outcome, outcome_of
 from ..batch.results_file import Line, files_in, open_results
+from ..classification.query import Query
 from ..settings import settings_from_environment
 
 Row = dict[str, Any]
@@ -64,12 +65,13 @@ def classify(
     cpus: Annotated[float, typer.Option(min=0.1, help="CPUs per actor.")] = 2,
     gpus: Annotated[float, typer.Option(min=0, help="GPUs per actor, or a share of one.")] = 0,
     top_k: Annotated[int | None, typer.Option(min=1, help="Labels listed per clip. Default: 5.")] = None,
+    embedding: Annotated[bool, typer.Option("--embedding", help="Each clip's features too.")] = False,
 ) -> None:
     """Classify the files that a manifest names on a Ray cluster."""
     with open_results(out) as results:
         left = [video for video in files_in(manifest) if str(video) not in results.done]
         if left:
-            executor = OnRay(Options(top_k), replicas, cpus, gpus)
+            executor = OnRay(Options(top_k, Query(embedding=embedding)), replicas, cpus, gpus)
             asyncio.run(classify_all(left, executor, results.add))
 
 

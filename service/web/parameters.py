@@ -42,6 +42,9 @@ class ClassifyParameters(BaseModel):
     threshold: float | None = Field(
         default=None, ge=0, le=1, description="a clip whose top probability is less is in no segment"
     )
+    embedding: bool = Field(
+        default=False, description="each clip's features too, as a list of numbers; in JSON and NDJSON"
+    )
     format: Format | None = Field(default=None, description="in place of the Accept header")
     view: Literal["all", "segments"] = Field(default="all", description="segments: the answer without its clips")
 
@@ -54,5 +57,5 @@ class ClassifyParameters(BaseModel):
     @property
     def query(self) -> Query:
         """What of it is for the classification."""
-        names = ("frame_rate", "clips", "stride", "tail", "aggregate", "threshold", "start", "end")
+        names = ("frame_rate", "clips", "stride", "tail", "aggregate", "threshold", "start", "end", "embedding")
         return Query(**{name: getattr(self, name) for name in names})

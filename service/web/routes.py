@@ -82,7 +82,7 @@ async def classify(request: Request, parameters: Annotated[ClassifyParameters, Q
     """Classify a video: every clip's probabilities, and the label most clips vote for.
 
     With `Accept: application/x-ndjson`, a line for each clip as soon as it is known, then one for the result. Also CSV
-    (a line per clip), WebVTT and SubRip (a cue per segment).
+    (a line per clip), WebVTT and SubRip (a cue per segment). With `embedding=true` each clip has its features.
     """
     lifecycle = lifecycle_of(request)
     manifest, description = lifecycle.classifier.manifest, lifecycle.classifier.description
@@ -90,6 +90,9 @@ async def classify(request: Request, parameters: Annotated[ClassifyParameters, Q
     wanted = parameters.format or wanted_format(request.headers.getlist("Accept"))
     if top_k > len(manifest.labels) and "top_k" in parameters.model_fields_set:
         raise ParameterError(f"top_k: the model has {len(manifest.labels)} classes")
+    if query.embedding and not _tells_clips(wanted, parameters.view):
+        raise ParameterError("embedding: it is told with each clip, in JSON or NDJSON; this answer has no place for it")
+    query.check(manifest)
 
     async def work(on_clip: OnClip | None = None) -> ClassifyAnswer:
         answered = await classify_upload(request, lifecycle, query, on_clip)
@@ -105,6 +108,11 @@ async def classify(request: Request, parameters: Annotated[ClassifyParameters, Q
     if wanted == "ndjson":
         return LiveAnswer(request, live, describe)
     return written(await work(), wanted, parameters.view)
+
+
+def _tells_clips(wanted: Format, view: str) -> bool:
+    """Whether an answer has its clips as objects. Of a live one, each clip's own line has."""
+    return wanted == "ndjson" or (wanted == "json" and view == "all")
 
 
 def written(answer: ClassifyAnswer, wanted: Format, view: str) -> Response:

@@ -31,7 +31,7 @@ def test_a_full_size_network_of_them_tells_clips_apart(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (1, 32, 112, 112, 3), np.uint8)
     dark = np.full_like(noise, 20)
-    found = [backend.infer(clip)[0] for clip in (noise, dark)]
+    found = [backend.infer(clip).probabilities[0] for clip in (noise, dark)]
     for probabilities in found:
         assert 0.01 < probabilities.max() < 0.9, "neither flat nor one label only"
     assert np.abs(found[0] - found[1]).max() > 0.01

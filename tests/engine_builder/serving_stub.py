@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine_builder.errors import VerificationError
-from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, Probabilities
+from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, Outputs
 from engine_builder.serving import Backend, Description, find_serving
 
 
@@ -19,7 +19,7 @@ from engine_builder.serving import Backend, Description, find_serving
 class Answering:
     """A backend with ready answers, or with the reason why it does not run."""
 
-    answers: Probabilities | str
+    answers: Outputs | str
     precision: str = "fp32"
     engine: Engine | None = None
     served: bool = True
@@ -38,17 +38,17 @@ class StubSession:
 
     max_batch, depth = 1, 1
 
-    def __init__(self, description: Description, answers: Probabilities) -> None:
+    def __init__(self, description: Description, answers: Outputs) -> None:
         self.description = description
-        self._answers = cycle(answers)
+        self._answers, self._next = answers, cycle(range(len(answers.probabilities)))
 
-    def infer(self, frames: Frames) -> Probabilities:
-        return np.stack([next(self._answers) for _ in frames])
+    def infer(self, frames: Frames) -> Outputs:
+        return self._answers.of(np.array([next(self._next) for _ in frames]))
 
-    def start(self, clips: Sequence[Frames]) -> Probabilities:
+    def start(self, clips: Sequence[Frames]) -> Outputs:
         return self.infer(np.stack(clips))
 
-    def finish(self, in_flight: Probabilities) -> Probabilities:
+    def finish(self, in_flight: Outputs) -> Outputs:
         return in_flight
 
     def layers(self) -> str:
@@ -77,7 +77,7 @@ class ServingStub:
         return find_serving().trt_logger(trt)
 
     def open_engine(
-        self, trt: ModuleType, content: bytes, engine: Engine, clip: ClipFormat, classes: int
+        self, trt: ModuleType, content: bytes, engine: Engine, manifest: Manifest
     ) -> AbstractContextManager[StubSession]:
         assert engine.precision == self._backends[0].precision
         return self._backends[0].open()

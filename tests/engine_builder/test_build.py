@@ -32,6 +32,7 @@ def test_a_model_directory_holds_all_it_should(weights: Path, tmp_path: Path) ->
     assert Manifest.load(directory) == manifest
     assert sorted(path.name for path in directory.iterdir()) == ["model.fp16.onnx", "model.json", "model.onnx"]
     assert (manifest.name, manifest.architecture, manifest.labels) == ("small", "mc3_18", LABELS)
+    assert manifest.outputs == {"probabilities": 5, "embedding": 32}
     assert manifest.weights_sha256 == sha256_of(weights)
     assert manifest.onnx["fp16"].sha256 == sha256_of(directory / "model.fp16.onnx")
 

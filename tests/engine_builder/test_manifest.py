@@ -22,6 +22,16 @@ def test_what_is_saved_is_loaded(directory: Path, manifest: Manifest) -> None:
     assert Manifest.load(directory) == manifest
 
 
+def test_one_of_before_has_no_embeddings(directory: Path, manifest: Manifest) -> None:
+    assert manifest.outputs == {"probabilities": 9, "embedding": 64}
+    content = json.loads((directory / MANIFEST).read_text())
+    del content["embedding"]
+    (directory / MANIFEST).write_text(json.dumps(content))
+    old = Manifest.load(directory)
+    assert old.embedding is None
+    assert old.outputs == {"probabilities": 9}
+
+
 def test_clip_defaults_are_torchvisions() -> None:
     clip = ClipFormat()
     assert (clip.frames, clip.width, clip.height) == (32, 112, 112)

@@ -23,10 +23,10 @@ def graph_of(tensors: Tensors, clip: ClipFormat = SMALL, precision: Precision = 
 
 
 def run(
-    model: onnx.ModelProto, frames: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+    model: onnx.ModelProto, frames: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], output: str = "probabilities"
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return np.asarray(session.run(["probabilities"], {"frames": frames})[0])
+    return np.asarray(session.run([output], {"frames": frames})[0])
 
 
 def frames_of(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -38,11 +38,13 @@ def frames_of(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 def test_inputs_outputs_and_bytes(architecture: str, precision: Precision) -> None:
     tensors = tensors_of(architecture)
     model = graph_of(tensors, precision=precision)
-    frames, probabilities = model.graph.input[0], model.graph.output[0]
+    frames, (probabilities, embedding) = model.graph.input[0], model.graph.output
     assert frames.type.tensor_type.elem_type == onnx.TensorProto.UINT8
     assert [d.dim_param or d.dim_value for d in frames.type.tensor_type.shape.dim] == ["N", 8, 32, 32, 3]
     assert probabilities.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
     assert [d.dim_param or d.dim_value for d in probabilities.type.tensor_type.shape.dim] == ["N", 5]
+    assert (embedding.name, embedding.type.tensor_type.elem_type) == ("embedding", onnx.TensorProto.FLOAT)
+    assert [d.dim_param or d.dim_value for d in embedding.type.tensor_type.shape.dim] == ["N", 64]
     again = graph_of(tensors_of(architecture), precision=precision)
     assert model.SerializeToString(deterministic=True) == again.SerializeToString(deterministic=True)
 
@@ -57,6 +59,18 @@ def test_any_batch_and_both_precisions_agree(architecture: str) -> None:
     one_by_one = np.concatenate([run(graph_of(tensors), clip[None]) for clip in frames])
     assert np.abs(full - one_by_one).max() < 1e-5
     assert np.abs(full - run(graph_of(tensors, precision="fp16"), frames)).max() < 2e-2
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_the_embedding_is_what_the_last_layer_classifies(precision: Precision) -> None:
+    tensors = tensors_of("r3d_18")
+    model, frames = graph_of(tensors, precision=precision), frames_of(2)
+    features = run(model, frames, "embedding")
+    assert features.shape == (2, 64)
+    assert features.dtype == np.float32
+    logits = features @ tensors["fc.weight"].reshape(5, 64).T + tensors["fc.bias"]
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    assert np.abs(powers / powers.sum(1, keepdims=True) - run(model, frames)).max() < 1e-5
 
 
 def test_half_precision_is_where_it_should_be() -> None:

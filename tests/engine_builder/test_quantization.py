@@ -14,15 +14,16 @@ from engine_builder.build import BuildOptions, build_model, read_labels
 from engine_builder.camera_motion import LABELS, WEIGHTS
 from engine_builder.cli import app
 from engine_builder.errors import BuildError, QuantizationError, VerificationError
-from engine_builder.manifest import ClipFormat, Frames, Manifest
+from engine_builder.manifest import ClipFormat, Frames, Manifest, Outputs
 from engine_builder.quantization.calibration import ClipSet, videos_in
 from engine_builder.quantization.publish import add_int8, judge
 from engine_builder.quantization.qdq import Range, quantise, tensors_to_quantise
 from engine_builder.quantization.ranges import observe
-from engine_builder.reference import full_precision
+from engine_builder.reference import full_precision, one_by_one
 from engine_builder.sample_clips import made_up_clips
 from engine_builder.tensorrt.build import EngineOptions, Runtime
 from engine_builder.tensorrt.publish import add_engine
+from engine_builder.verify import compare
 
 from .serving_stub import ServingStub
 
@@ -55,8 +56,8 @@ def test_ranges_are_those_of_the_activations(fp32: onnx.ModelProto, clips: Frame
     watched = onnx.ModelProto()
     watched.CopyFrom(fp32)
     watched.graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
-    run = full_precision(watched.SerializeToString(), name)
-    values = np.stack([run(clip[None]) for clip in clips[:4]])
+    run = full_precision(watched.SerializeToString())
+    values = np.stack([run(clip[None])[name] for clip in clips[:4]])
     assert ranges[name].low == pytest.approx(values.min(), rel=1e-6)
     assert ranges[name].high == pytest.approx(values.max(), rel=1e-6)
 
@@ -89,10 +90,11 @@ def test_zero_is_exact_and_behind_a_relu_the_smallest(int8: onnx.ModelProto, fp3
 def test_both_runtimes_say_the_same_and_nearly_what_fp32_says(
     fp32: onnx.ModelProto, int8: onnx.ModelProto, clips: Frames
 ) -> None:
-    reference, integers = full_precision(fp32.SerializeToString()), full_precision(int8.SerializeToString())
-    expected = np.concatenate([reference(clip[None]) for clip in clips])
-    found = np.concatenate([integers(clip[None]) for clip in clips])
-    assert np.abs(found - expected).max() < 0.15
+    integers, expected = (one_by_one(full_precision(each.SerializeToString()), clips) for each in (int8, fp32))
+    measured = compare(integers, expected)
+    assert measured.max_abs_difference < 0.15
+    assert measured.max_embedding_distance is not None
+    assert 0 < measured.max_embedding_distance < 0.3
 
 
 def test_openvino_computes_every_convolution_in_integers(int8: onnx.ModelProto, tmp_path: Path) -> None:
@@ -119,8 +121,8 @@ def test_a_range_that_makes_no_scale(fp32: onnx.ModelProto, ranges: dict[str, Ra
         quantise(fp32, {**ranges, name: bad})
 
 
-def probabilities(*rows: tuple[float, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return np.array(rows * 50, np.float32)
+def outputs(*row: float, embedding: float = 1.0, clips: int = 50) -> Outputs:
+    return Outputs(np.array([row] * clips, np.float32), np.full((clips, 4), embedding, np.float32))
 
 
 @pytest.mark.parametrize(
@@ -129,20 +131,26 @@ def probabilities(*rows: tuple[float, ...]) -> np.ndarray[tuple[int, ...], np.dt
         ((0.82, 0.18), None),
         ((0.45, 0.55), "50 of 50 clips of which fp32 is sure get another label"),
         ((0.60, 0.40), "differ by up to 0.2; 0.15 is allowed"),
-        ((float("nan"), 0.5), "50 probabilities are no numbers"),
+        ((float("nan"), 0.5), "50 values are no numbers"),
     ],
 )
 def test_what_is_good_enough(found: tuple[float, ...], fault: str | None) -> None:
-    judgement = judge(probabilities(found), probabilities((0.8, 0.2)))
+    judgement = judge(outputs(*found), outputs(0.8, 0.2))
     assert (not judgement.faults) if fault is None else any(fault in each for each in judgement.faults)
 
 
 def test_where_fp32_is_unsure_another_label_is_no_fault() -> None:
-    assert judge(probabilities((0.49, 0.51)), probabilities((0.52, 0.48))).faults == ()
+    assert judge(outputs(0.49, 0.51), outputs(0.52, 0.48)).faults == ()
+
+
+def test_an_embedding_that_is_far_off_is_a_fault() -> None:
+    assert judge(outputs(0.8, 0.2, embedding=1.2), outputs(0.8, 0.2)).faults == ()
+    [fault] = judge(outputs(0.8, 0.2, embedding=1.4), outputs(0.8, 0.2)).faults
+    assert fault == "embeddings are off by up to 40.0% of their length; 30.0% is allowed"
 
 
 def test_too_few_clips_to_judge_by_are_counted() -> None:
-    [fault] = judge(probabilities((1.0, 0.0))[:9], probabilities((1.0, 0.0))[:9]).faults
+    [fault] = judge(outputs(1.0, 0.0, clips=9), outputs(1.0, 0.0, clips=9)).faults
     assert fault.startswith("9 clips are held out to judge it by, 41 are missing")
 
 
@@ -209,6 +217,7 @@ def test_a_good_network_is_published_with_its_figures(
     assert kept == entry
     assert kept.verification is not None
     assert kept.calibration is not None
+    assert kept.verification.max_embedding_distance is not None
     assert (kept.verification.clips, kept.calibration.clips) == (50, 100)
     assert (directory / kept.file).exists()
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from engine_builder.cli import app
 from engine_builder.errors import VerificationError
-from engine_builder.manifest import Frames, Manifest
+from engine_builder.manifest import Frames, Manifest, Outputs
 from engine_builder.selftest import engines, run
 from engine_builder.selftest.outcome import Outcome, attempt
 from engine_builder.selftest.report import as_json
@@ -23,7 +23,7 @@ from engine_builder.tensorrt.build import Runtime
 
 from ..support.fake_cuda import Machine
 from ..support.fake_gpu_packages import install
-from ..support.fake_tensorrt import CLASSES
+from ..support.fake_tensorrt import CLASSES, FEATURES
 
 PLAN = b"engine" + bytes(100)
 
@@ -49,11 +49,16 @@ def with_builder() -> Any:
     return trt
 
 
-def fake_answers(clips: Frames) -> Any:
+def turned(found: Outputs) -> Outputs:
+    return Outputs(found.probabilities[:, ::-1], found.embeddings)
+
+
+def fake_answers(clips: Frames) -> Outputs:
     """What the stand-in's engines say."""
     found = np.full((len(clips), CLASSES), 0.05, np.float32)
     found[np.arange(len(clips)), clips[:, 0, 0, 0, 0].astype(int) * CLASSES // 256] = 0.6
-    return found
+    embeddings = (clips[:, 0, 0, 0, 0].astype(int)[:, None] + np.arange(FEATURES)).astype(np.float32)
+    return Outputs(found, embeddings)
 
 
 def outcomes_of(directory: Path) -> dict[str, Outcome]:
@@ -81,7 +86,7 @@ def test_everything_is_tried(model_directory: Path, machine: Machine) -> None:
 
 
 def test_wrong_answers_are_noticed(machine: Machine, model_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "reference", lambda directory, manifest, clips: fake_answers(clips)[:, ::-1])
+    monkeypatch.setattr(run, "reference", lambda directory, manifest, clips: turned(fake_answers(clips)))
     found = outcomes_of(model_directory)
     bad = {check.partition(": ")[2] for check, each in found.items() if each.status == "failed"}
     assert bad == {"alone and in the largest batch", "two batches under way", "random batches"}

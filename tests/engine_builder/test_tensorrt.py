@@ -34,8 +34,9 @@ def test_an_engine_is_built(trt: Any, full_size: tuple[str, Path], precision: Pr
     onnx = model / manifest.onnx[precision].file
     definition = define(trt, onnx, ClipFormat(), OPTIONS)
     network = definition.network
-    assert (network.num_inputs, network.num_outputs) == (1, 1)
-    frames, probabilities = network.get_input(0), network.get_output(0)
+    assert (network.num_inputs, network.num_outputs) == (1, 2)
+    frames, probabilities, embedding = network.get_input(0), network.get_output(0), network.get_output(1)
+    assert (embedding.name, embedding.dtype, tuple(embedding.shape)) == ("embedding", trt.float32, (-1, 512))
     assert (frames.name, frames.dtype, tuple(frames.shape)) == ("frames", trt.uint8, (-1, 32, 112, 112, 3))
     assert (probabilities.name, probabilities.dtype) == ("probabilities", trt.float32)
     assert tuple(probabilities.shape) == (-1, 400)

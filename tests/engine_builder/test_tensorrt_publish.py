@@ -11,7 +11,7 @@ import pytest
 
 from engine_builder.build import BuildOptions, build_model
 from engine_builder.errors import BuildError, VerificationError
-from engine_builder.manifest import Manifest, Verification
+from engine_builder.manifest import Manifest, Outputs, Verification
 from engine_builder.reference import reference
 from engine_builder.sample_clips import made_up_clips
 from engine_builder.tensorrt.build import (
@@ -71,9 +71,10 @@ def test_nothing_is_built_where_it_could_not_run(tmp_path: Path) -> None:
 def test_only_an_engine_that_is_right_is_published(tmp_path: Path) -> None:
     directory = hot_model(tmp_path)
     right = reference(directory, Manifest.load(directory), made_up_clips(SMALL))
-    overflow, wrong = np.full_like(right, np.nan), right + np.float32(0.03)
+    overflow = Outputs(np.full_like(right.probabilities, np.nan), right.embeddings)
+    wrong = Outputs(right.probabilities + np.float32(0.03), right.embeddings)
     for answers, reason in (
-        (overflow, r"12 probabilities are no numbers: fp16 overflows, first in layer2\.0\."),
+        (overflow, r"12 values are no numbers: fp16 overflows, first in layer2\.0\."),
         (wrong, r"differ by up to 0\.03; 0\.02 is allowed"),
         ("no GPU", "cannot be verified: no GPU; --no-verify leaves it out"),
     ):
@@ -82,7 +83,9 @@ def test_only_an_engine_that_is_right_is_published(tmp_path: Path) -> None:
         assert Manifest.load(directory).engines == ()
         assert list(directory.glob("*.engine")) == []
     added = add_engine(directory, "fp16", OPTIONS, ServingStub(Answering(right, "fp16")))
-    assert added.verification == Verification(clips=4, max_abs_difference=0, top1_agreement=1, nan_count=0)
+    assert added.verification == Verification(
+        clips=4, max_abs_difference=0, top1_agreement=1, nan_count=0, max_embedding_distance=0
+    )
     assert Manifest.load(directory).engines == (added,)
 
 
@@ -150,11 +153,12 @@ def test_numbers_that_are_none_are_told_of_without_onnx_runtime(
     """As where only the extra `gpu` is installed, with OpenVINO for the reference."""
     directory = hot_model(tmp_path)
     right = reference(directory, Manifest.load(directory), made_up_clips(SMALL))
+    overflow = Outputs(np.full_like(right.probabilities, np.nan), right.embeddings)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.setattr("engine_builder.tensorrt.publish.reference", lambda *_: right)
     with pytest.raises(VerificationError) as raised:
-        add_engine(directory, "fp16", OPTIONS, ServingStub(Answering(np.full_like(right, np.nan), "fp16")))
+        add_engine(directory, "fp16", OPTIONS, ServingStub(Answering(overflow, "fp16")))
     assert str(raised.value) == (
-        "12 probabilities are no numbers: fp16 overflows; in which layer is not known: "
+        "12 values are no numbers: fp16 overflows; in which layer is not known: "
         "install the extra `onnxruntime` and run `r3d-engine verify` to look for it"
     )

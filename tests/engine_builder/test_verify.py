@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from engine_builder.build import BuildOptions, build_model
 from engine_builder.cli import app
 from engine_builder.errors import VerificationError
-from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, ManifestError, Probabilities
+from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, ManifestError, Outputs
 from engine_builder.reference import reference
 from engine_builder.sample_clips import made_up_clips
 from engine_builder.serving import GROUP, find_serving
@@ -45,7 +45,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def right(directory: Path) -> Probabilities:
+def right(directory: Path) -> Outputs:
     return reference(directory, Manifest.load(directory), CLIPS)
 
 
@@ -101,23 +101,49 @@ def test_a_changed_file_is_noticed(model_directory: Path, tmp_path: Path) -> Non
     ],
 )
 def test_how_much_may_differ_depends_on_the_precision(
-    directory: Path, right: Probabilities, precision: str, error: float, good: bool
+    directory: Path, right: Outputs, precision: str, error: float, good: bool
 ) -> None:
-    wrong = right.copy()
+    wrong = right.probabilities.copy()
     wrong[1, 0] += error
-    [result] = verify_model(directory, CLIPS, ServingStub(Answering(wrong, precision)))
+    given = Outputs(wrong, right.embeddings)
+    [result] = verify_model(directory, CLIPS, ServingStub(Answering(given, precision)))
     assert result.measured is not None
     assert result.measured.max_abs_difference == pytest.approx(error, rel=1e-3)
     assert (result.problem is None) == good
     assert result.precision == precision
 
 
+@pytest.mark.parametrize(
+    ("precision", "error", "good"),
+    [("fp32", 5e-4, True), ("fp32", 2e-3, False), ("bf16", 0.05, True), ("bf16", 0.2, False)],
+)
+def test_how_far_embeddings_may_be_off_too(
+    directory: Path, right: Outputs, precision: str, error: float, good: bool
+) -> None:
+    assert right.embeddings is not None
+    given = Outputs(right.probabilities, right.embeddings * np.array([[1], [1 + error]], np.float32))
+    [result] = verify_model(directory, CLIPS, ServingStub(Answering(given, precision)))
+    assert result.measured is not None
+    assert result.measured.max_abs_difference == 0
+    assert result.measured.max_embedding_distance == pytest.approx(error, rel=1e-2)
+    problem = None if good else f"embeddings are off by up to {error:.1%} of their length"
+    assert problem is None if result.problem is None else problem is not None and problem in result.problem
+
+
+def test_a_backend_without_the_models_embeddings(directory: Path, right: Outputs) -> None:
+    [result] = verify_model(directory, CLIPS, ServingStub(Answering(Outputs(right.probabilities))))
+    assert result.problem == "it gives no embeddings, and the manifest says that it does"
+
+
 def test_the_command_fails_for_a_wrong_backend(
-    directory: Path, right: Probabilities, monkeypatch: pytest.MonkeyPatch
+    directory: Path, right: Outputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And shows the others."""
     whole = reference(directory, Manifest.load(directory), made_up_clips(SMALL))
-    good, bad = Answering(whole, "bf16", served=False), Answering(whole[:, ::-1])
+    good, bad = (
+        Answering(whole, "bf16", served=False),
+        Answering(Outputs(whole.probabilities[:, ::-1], whole.embeddings)),
+    )
     monkeypatch.setattr("engine_builder.cli_check.find_serving", lambda: ServingStub(good, bad))
     done = CliRunner().invoke(app, ["verify", str(directory)])
     assert done.exit_code == 1
@@ -129,7 +155,7 @@ def test_the_command_fails_for_a_wrong_backend(
 
 def test_the_tolerance_can_be_set(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = reference(directory, Manifest.load(directory), made_up_clips(SMALL))
-    wrong[1, 0] += 0.03
+    wrong.probabilities[1, 0] += 0.03
     stub = ServingStub(Answering(wrong, "fp16"))
     monkeypatch.setattr("engine_builder.cli_check.find_serving", lambda: stub)
 
@@ -143,26 +169,26 @@ def test_the_tolerance_can_be_set(directory: Path, monkeypatch: pytest.MonkeyPat
         assert verify("--tolerance", bad).exit_code == 2
 
 
-def test_clips_are_run_alone_and_in_the_largest_batch(directory: Path, right: Probabilities) -> None:
+def test_clips_are_run_alone_and_in_the_largest_batch(directory: Path, right: Outputs) -> None:
     sizes: list[int] = []
 
     class Session(StubSession):
         max_batch = 3
 
-        def infer(self, frames: Frames) -> Probabilities:
+        def infer(self, frames: Frames) -> Outputs:
             sizes.append(len(frames))
             return super().infer(frames)
 
     found = answers(Session(None, right), CLIPS)  # type: ignore[arg-type]
     assert sizes == [1, 1, 3]
-    assert {batch: rows.shape for batch, rows in found.items()} == {1: (2, 3), 3: (3, 3)}
+    assert {batch: rows.probabilities.shape for batch, rows in found.items()} == {1: (2, 3), 3: (3, 3)}
     measured = compare_all(found, right)
     assert (measured.clips, measured.max_abs_difference) == (2, 0)
-    found[3][2] += 0.5
+    found[3].probabilities[2] += 0.5
     assert compare_all(found, right).max_abs_difference == pytest.approx(0.5), "the row that filled the batch counts"
 
 
-def test_what_was_measured_of_an_engine_goes_into_the_manifest(directory: Path, right: Probabilities) -> None:
+def test_what_was_measured_of_an_engine_goes_into_the_manifest(directory: Path, right: Outputs) -> None:
     results = verify_model(directory, CLIPS, ServingStub(Answering(right, "fp16", engine_of(directory))))
     assert results[0].problem is None
     assert engine_of(directory).verification == results[0].measured
@@ -176,22 +202,25 @@ def test_an_engine_that_does_not_run_is_told_of(directory: Path) -> None:
     assert engine_of(directory) == before
 
 
-def test_values_that_are_no_numbers(directory: Path, right: Probabilities) -> None:
-    wrong = right.copy()
-    wrong[0, 1:] = np.nan, np.inf
+def test_values_that_are_no_numbers(directory: Path, right: Outputs) -> None:
+    wrong = Outputs.joined([right])
+    assert wrong.embeddings is not None
+    wrong.probabilities[0, 1:] = np.nan, np.inf
+    wrong.embeddings[1, 0] = np.nan
     [result] = verify_model(directory, CLIPS, ServingStub(Answering(wrong, "bf16", engine_of(directory))))
-    assert result.problem == "2 probabilities are no numbers: bf16 overflows"
+    assert result.problem == "3 values are no numbers: bf16 overflows"
     assert engine_of(directory).verification == result.measured, "the manifest can be read again"
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 def test_the_reference_is_the_same_on_either_runtime(
-    directory: Path, right: Probabilities, runtime: str, monkeypatch: pytest.MonkeyPatch
+    directory: Path, right: Outputs, runtime: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name == runtime else None)
     monkeypatch.delitem(sys.modules, "openvino_telemetry", raising=False)
     found = reference(directory, Manifest.load(directory), CLIPS)
-    assert np.abs(found - right).max() < 1e-5
+    assert compare(found, right).max_abs_difference < 1e-5
+    assert compare(found, right).max_embedding_distance == pytest.approx(0, abs=1e-5)
     assert sys.modules.get("openvino_telemetry") is None, "it would send a message over the network"
 
 
@@ -227,12 +256,16 @@ def test_a_service_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> N
 def test_differences_are_measured() -> None:
     expected = np.array([[0.7, 0.3], [0.2, 0.8]], np.float32)
     found = np.array([[0.4, 0.6], [0.2, np.nan]], np.float32)
-    measured = compare(found, expected)
+    measured = compare(Outputs(found), Outputs(expected))
+    assert measured.max_embedding_distance is None
     assert measured.max_abs_difference == pytest.approx(0.3)
     assert measured.nan_count == 1
     assert measured.clips == 2
-    assert compare(expected, expected).top1_agreement == 1
-    assert compare(expected[::-1], expected).top1_agreement == 0
+    assert compare(Outputs(expected), Outputs(expected)).top1_agreement == 1
+    assert compare(Outputs(expected[::-1]), Outputs(expected)).top1_agreement == 0
+    features = np.array([[3.0, 4.0], [0.0, 0.0]], np.float32)
+    measured = compare(Outputs(found, features * np.float32(0.9)), Outputs(expected, features))
+    assert measured.max_embedding_distance == pytest.approx(0.1)
 
 
 def test_made_up_clips_are_always_the_same_and_move() -> None:

@@ -39,13 +39,17 @@ def compare(architecture: str, directory: Path, videos: list[Path], provider: st
         expected = dict(archive)
     for precision, entry in Manifest.load(directory).onnx.items():
         backend = OnnxRuntimeBackend(directory / entry.file, precision, provider)
-        worst, same, clips = float(np.abs(backend.infer(noise)[0] - expected["noise_clip_probs"]).max()), 0, 0
+        worst, same, clips = (
+            float(np.abs(backend.infer(noise).probabilities[0] - expected["noise_clip_probs"]).max()),
+            0,
+            0,
+        )
         for video in videos:
             wanted = expected.get(f"probs:{video.name}")
             if wanted is None:
                 continue
             got = np.concatenate(
-                [backend.infer(clip[None]) for clip in video_clips(video, ClipFormat(), CLIPS_PER_VIDEO)]
+                [backend.infer(clip[None]).probabilities for clip in video_clips(video, ClipFormat(), CLIPS_PER_VIDEO)]
             )
             worst = max(worst, float(np.abs(got - wanted[: len(got)]).max()))
             same += int((got.argmax(1) == wanted[: len(got)].argmax(1)).sum())

@@ -58,7 +58,7 @@ def load(trt: Any, content: bytes, described: Engine, manifest: Manifest) -> str
 
     def run() -> None:
         try:
-            backend = TensorRtBackend(trt, content, described, manifest.clip.shape, len(manifest.labels), 0)
+            backend = TensorRtBackend(trt, content, described, manifest.clip.shape, manifest.outputs, 0)
         except BackendLostError as error:
             errors.append(str(error))
         else:

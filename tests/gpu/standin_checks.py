@@ -13,7 +13,7 @@ import psutil
 import torch
 from pycuda import driver
 
-from engine_builder.manifest import ClipFormat
+from engine_builder.manifest import ClipFormat, Outputs
 from service.batch.verification import clips as video_clips
 from service.inference.backends.tensorrt import TensorRtBackend
 from service.inference.batcher import Batcher
@@ -27,8 +27,8 @@ CLIPS_PER_VIDEO = 8  # at most
 
 def results(videos: list[Path], device: int) -> dict[str, object]:
     """Largest difference from torchvision's own probabilities, through batcher and backend."""
-    trt = stand_in([full_network(device)], 400)
-    batcher = Batcher([partial(backend_of, trt, 400, device, 0)], SHAPE, 400, BATCH)
+    network = full_network(device)
+    batcher = Batcher([partial(backend_of, stand_in([network]), device, 0)], SHAPE, 400, BATCH, features=512)
     batcher.start()[0].result(120)
     with np.load(GOLDEN / "r3d_18_seed0.npz") as archive:
         expected = dict(archive)
@@ -39,20 +39,33 @@ def results(videos: list[Path], device: int) -> dict[str, object]:
             clips.append(video_clips(video, ClipFormat(), CLIPS_PER_VIDEO))
             wanted.append(expected[f"probs:{video.name}"][: len(clips[-1])])
     futures = [batcher.submit(clip) for clip in np.concatenate(clips)]
-    found = np.stack([future.result(60).probabilities for future in futures])
+    outcomes = [future.result(60) for future in futures]
+    found = np.stack([outcome.probabilities for outcome in outcomes])
     batcher.close()
+    # The last layer, beside the backend: embeddings of other clips would give other logits.
+    embedding = torch.from_numpy(outcomes[0].embedding).to(f"cuda:{device}")
+    logits = network.last(embedding).detach().cpu().numpy()
     every = np.concatenate(wanted)
     same = int((found.argmax(1) == every.argmax(1)).sum())
-    return {"clips": len(found), "max_abs_difference": float(np.abs(found - every).max()), "same_top1": same}
+    return {"clips": len(found), "max_abs_difference": float(np.abs(found - every).max()), "same_top1": same,
+            "max_logit_difference": float(np.abs(logits - expected["noise_clip_logits"]).max())}  # fmt: skip
+
+
+def difference(found: Outputs, alone: Outputs, chosen: list[int]) -> float:
+    """The largest from what the clips gave alone, of probabilities and embeddings."""
+    assert found.embeddings is not None
+    assert alone.embeddings is not None
+    pairs = (found.probabilities, alone.probabilities), (found.embeddings, alone.embeddings)
+    return max(float(np.abs(left - right[chosen]).max()) for left, right in pairs)
 
 
 def leaks(batches: int, device: int) -> dict[str, object]:
     """Memory before and after batches of random sizes, results checked against the batch alone."""
     network = small_network(device)
-    backend = backend_of(stand_in([network], 9), 9, device, 0)
+    backend = backend_of(stand_in([network]), device, 0)
     chance = random.Random(0)
     clips = np.random.default_rng(0).integers(0, 256, (BATCH, *SHAPE), np.uint8)
-    alone = np.concatenate([backend.infer(clip[None]) for clip in clips])
+    alone = Outputs.joined([backend.infer(clip[None]) for clip in clips])
     process, worst = psutil.Process(), 0.0
     held: list[tuple[int, int]] = []
     running: deque[tuple[Any, list[int]]] = deque()
@@ -60,7 +73,7 @@ def leaks(batches: int, device: int) -> dict[str, object]:
     for index in range(batches):
         if len(running) == backend.depth:
             in_flight, chosen = running.popleft()
-            worst = max(worst, float(np.abs(backend.finish(in_flight) - alone[chosen]).max()))
+            worst = max(worst, difference(backend.finish(in_flight), alone, chosen))
         chosen = [chance.randrange(BATCH) for _ in range(chance.randint(1, BATCH))]
         running.append((backend.start([clips[number] for number in chosen]), chosen))
         if index in (batches // 10, batches - 1):
@@ -82,7 +95,7 @@ def leaks(batches: int, device: int) -> dict[str, object]:
 def overlap(device: int) -> dict[str, object]:
     """How much of the copying to the GPU happened while another batch was computing."""
     events: deque[tuple[Any, Any]] = deque()
-    backend = backend_of(stand_in([full_network(device)], 400, events), 400, device, 0)
+    backend = backend_of(stand_in([full_network(device)], events), device, 0)
     clips = list(np.random.default_rng(0).integers(0, 256, (BATCH, *SHAPE), np.uint8))
     backend.infer(np.stack(clips))
     events.clear()
@@ -121,7 +134,7 @@ def sharing(devices: list[int], clips: int) -> dict[str, object]:
         counts = [0] * len(used)
 
         def counted(index: int, number: int, counts: list[int] = counts) -> TensorRtBackend:
-            backend = backend_of(stand_in(networks, 400), 400, number, index)
+            backend = backend_of(stand_in(networks), number, index)
             starting = backend.start
 
             def start(batch: Any) -> Any:

@@ -18,6 +18,20 @@ SHAPE = (32, 112, 112, 3)
 BATCH = 8
 
 
+class Split(torch.nn.Module):  # type: ignore[misc]
+    """A network as its trunk and its last layer: clips, normalised, to embeddings and logits."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.last: torch.nn.Linear = network.fc
+        network.fc = torch.nn.Identity()
+        self.trunk = network
+
+    def forward(self, clips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        embeddings = self.trunk(clips)
+        return embeddings, self.last(embeddings)
+
+
 class Memory:
     """Device memory at an address, as PyTorch accepts it."""
 
@@ -28,8 +42,8 @@ class Memory:
 class Context:
     """Stands in for IExecutionContext: the calls that the backend makes, as TensorRT documents them."""
 
-    def __init__(self, network: torch.nn.Module, classes: int, events: "deque[tuple[Any, Any]] | None") -> None:
-        self._network, self._classes, self._events = network, classes, events
+    def __init__(self, network: Split, events: "deque[tuple[Any, Any]] | None") -> None:
+        self._network, self._events = network, events
         self._shape: tuple[int, ...] = ()
         self._addresses: dict[str, int] = {}
         clip = ClipFormat()
@@ -55,16 +69,18 @@ class Context:
             begun, ended = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
             begun.record(stream)
             frames = torch.as_tensor(Memory(self._addresses["frames"], self._shape, "|u1"), device=self._device)
-            output = Memory(self._addresses["probabilities"], (self._shape[0], self._classes), "<f4")
             x = (frames.permute(0, 4, 1, 2, 3).float() / 255 - self._mean) / self._std
-            torch.as_tensor(output, device=self._device).copy_(self._network(x).softmax(1))
+            embeddings, logits = self._network(x)
+            for name, values in {"embedding": embeddings, "probabilities": logits.softmax(1)}.items():
+                output = Memory(self._addresses[name], tuple(values.shape), "<f4")
+                torch.as_tensor(output, device=self._device).copy_(values)
             ended.record(stream)
             if self._events is not None:
                 self._events.append((begun, ended))
         return True
 
 
-def stand_in(networks: list[torch.nn.Module], classes: int, events: "deque[tuple[Any, Any]] | None" = None) -> Any:
+def stand_in(networks: list[Split], events: "deque[tuple[Any, Any]] | None" = None) -> Any:
     """Stands in for the module `tensorrt`; the "serialised engine" is the number of a network."""
 
     class Runtime:
@@ -73,29 +89,31 @@ def stand_in(networks: list[torch.nn.Module], classes: int, events: "deque[tuple
 
         def deserialize_cuda_engine(self, content: bytes) -> Any:
             network = networks[int(content)]
-            return SimpleNamespace(
-                create_execution_context=lambda: Context(network, classes, events), device_memory_size_v2=0
-            )
+            return SimpleNamespace(create_execution_context=lambda: Context(network, events), device_memory_size_v2=0)
 
     module = ModuleType("stand-in")
-    module.__dict__.update(Runtime=Runtime, ILogger=type("ILogger", (), {"__init__": lambda _: None}))
+    module.__dict__.update(
+        Runtime=Runtime,
+        ILogger=type("ILogger", (), {"__init__": lambda _: None}),
+        outputs={"probabilities": networks[0].last.out_features, "embedding": networks[0].last.in_features},
+    )
     return module
 
 
-def full_network(device: int) -> torch.nn.Module:
+def full_network(device: int) -> Split:
     """torchvision's r3d_18 with the recipe's weights, fp32 without TF32."""
     network = r3d_18(weights=None).eval()
     network.load_state_dict({name: torch.from_numpy(values) for name, values in draw(shapes_of("r3d_18")).items()})
-    return network.to(f"cuda:{device}")
+    return Split(network.to(f"cuda:{device}"))
 
 
-def small_network(device: int) -> torch.nn.Module:
+def small_network(device: int) -> Split:
     """An r3d_18 of width 8 with nine classes, seeded."""
     torch.manual_seed(0)
-    return R3D18(9, 8).eval().to(f"cuda:{device}")
+    return Split(R3D18(9, 8).eval().to(f"cuda:{device}"))
 
 
-def backend_of(trt: Any, classes: int, device: int, number: int) -> TensorRtBackend:
+def backend_of(trt: Any, device: int, number: int) -> TensorRtBackend:
     """The service's backend on that GPU, with network `number` of the stand-in `trt`."""
     content = str(number).encode()
     entry = Engine(
@@ -103,4 +121,4 @@ def backend_of(trt: Any, classes: int, device: int, number: int) -> TensorRtBack
         runtime="tensorrt", runtime_version="0", gpu_name=None, compute_capability=None, portable=False,
         verification=None,
     )  # fmt: skip
-    return TensorRtBackend(trt, content, entry, SHAPE, classes, device)
+    return TensorRtBackend(trt, content, entry, SHAPE, trt.outputs, device)

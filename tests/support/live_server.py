@@ -17,6 +17,7 @@ from service.web.server import Server, server_config
 from service.web.uploads.spool import LOCK, PREFIX
 
 from .client import READY_SECONDS, Client
+from .processes import decoding_below
 from .stubs import BrightnessBackend, Gate, factory_of
 from .waiting import eventually
 
@@ -64,8 +65,7 @@ class LiveServer(Client):
     def decoders(self) -> list[psutil.Process]:
         """Its decode children, once it is ready."""
         [server] = self._fork_servers
-        found: list[psutil.Process] = server.children()
-        return found
+        return decoding_below(server)
 
 
 class StubServer(LiveServer):

@@ -3,9 +3,13 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
+
+from service.decoding.fork_server import NAME
+from service.decoding.spare import WORKING
 
 ROOT = Path(__file__).parents[2]
 
@@ -14,6 +18,12 @@ def new_processes() -> Callable[[], list[psutil.Process]]:
     """What gives the processes below this one that are there when it is called, and are not now."""
     before = set(psutil.Process().children(recursive=True))
     return lambda: [process for process in psutil.Process().children(recursive=True) if process not in before]
+
+
+def new_fork_servers() -> Callable[[], list[psutil.Process]]:
+    """The same for fork servers only."""
+    found = new_processes()
+    return lambda: [process for process in found() if process.name() == NAME]
 
 
 def run_alone(
@@ -26,3 +36,13 @@ def run_alone(
     code = f"import sys; from {function.__module__} import {function.__name__} as f; f(*sys.argv[1:])"
     command = [*through, sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, cwd=ROOT)
+
+
+def decoding_below(fork_server: psutil.Process) -> list[psutil.Process]:
+    """Its children that have a video, without the one that waits for the next."""
+    found = []
+    for child in fork_server.children():
+        with suppress(psutil.NoSuchProcess):
+            if child.name() == WORKING:
+                found.append(child)
+    return found

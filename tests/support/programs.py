@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import psutil
 
 from .client import Client
+from .processes import decoding_below
 from .waiting import eventually
 
 STOP_SECONDS = 15.0
@@ -70,8 +71,7 @@ class Served(Client):
     def decoders(self) -> list[psutil.Process]:
         """Its decode children."""
         [fork_server] = psutil.Process(self.process.pid).children()
-        found: list[psutil.Process] = fork_server.children()
-        return found
+        return decoding_below(fork_server)
 
     def stop(self) -> int:
         """SIGTERM; its exit status once it has ended and all of its log is here."""

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from service.decoding import child, fork_server
+from service.decoding import child, fork_server, spare
 from service.decoding.fork_messages import Fork
 from service.decoding.messages import LENGTHS, ClipSpan, Job, Opened
 
@@ -46,18 +46,19 @@ def run(job: Job, file: BinaryIO, connection: socket.socket) -> None:
 class RogueServer(fork_server.ForkServer):
     """Cannot fork for files of some names."""
 
-    def _fork(self, request: Fork, descriptors: list[int]) -> None:
+    def _start(self, request: Fork, packet: bytes, descriptors: list[int]) -> None:
         name = Path(request.job.path).stem
+        if name not in ("no-process", "no-descriptor"):
+            super()._start(request, packet, descriptors)
+            return
+        for descriptor in descriptors:
+            os.close(descriptor)
         if name == "no-process":
-            os.close(descriptors[0])
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        if name == "no-descriptor":
-            os.close(descriptors[0])
-            descriptors = []
-        super()._fork(request, descriptors)
+        super()._start(request, packet, [])
 
 
 if __name__ == "__main__":
-    fork_server.run = run  # type: ignore[attr-defined]
+    spare.run = run  # type: ignore[attr-defined]
     fork_server.ForkServer = RogueServer  # type: ignore[misc]
     fork_server.main()

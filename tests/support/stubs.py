@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine_builder.manifest import Frames, Probabilities
+from engine_builder.manifest import Frames, Outputs
 from service.inference.backends.protocol import Backend, BackendFactory, Description
 from service.inference.batcher import Batcher
 
 SECONDS = 20.0
 CLASSES = 9
+FEATURES = 64  # as many as the bundled model has
 SHAPE = (2, 4, 4, 3)  # of clips where their size does not matter
 
 
@@ -20,7 +21,10 @@ def clip_of(label: int) -> Frames:
 
 
 class BrightnessBackend:
-    """Nine classes; the brighter a clip's first pixel, the higher the class. Optionally fails or waits first."""
+    """Nine classes; the brighter a clip's first pixel, the higher the class; the embedding begins with it.
+
+    Optionally fails or waits first.
+    """
 
     description = Description("brightness", "fp32", "test")
 
@@ -32,14 +36,15 @@ class BrightnessBackend:
         self.closed = False
         self.before = before
 
-    def infer(self, frames: Frames) -> Probabilities:
+    def infer(self, frames: Frames) -> Outputs:
         self.threads.add(threading.get_ident())
         self.batches.append(len(frames))
         if self.before is not None:
             self.before(frames)
         probabilities = np.full((len(frames), CLASSES), 0.05, np.float32)
-        probabilities[np.arange(len(frames)), frames[:, 0, 0, 0, 0].astype(int) * CLASSES // 256] = 0.6
-        return probabilities
+        first = frames[:, 0, 0, 0, 0].astype(int)
+        probabilities[np.arange(len(frames)), first * CLASSES // 256] = 0.6
+        return Outputs(probabilities, (first[:, None] + np.arange(FEATURES)).astype(np.float32))
 
     def close(self) -> None:
         self.threads.add(threading.get_ident())
@@ -52,7 +57,9 @@ def factory_of(backend: Backend) -> BackendFactory:
 
 def batcher_of(*backends: Backend, max_batch: int = 32, batch_wait: float = 0.0) -> Batcher:
     """A batcher for clips of `SHAPE`, with these backends loaded and warm."""
-    batcher = Batcher([factory_of(backend) for backend in backends], SHAPE, CLASSES, max_batch, batch_wait)
+    batcher = Batcher(
+        [factory_of(backend) for backend in backends], SHAPE, CLASSES, max_batch, batch_wait, None, FEATURES
+    )
     for loaded in batcher.start():
         loaded.result(10)
     return batcher

@@ -12,9 +12,11 @@ from pathlib import Path
 import httpx
 import psutil
 
+from ..support.processes import decoding_below
+
 REQUEST_SECONDS = 300.0  # the server's own deadline
 DECODE_MEMORY = 512 << 20
-IDLE_PROCESSES = 1  # the fork server
+IDLE_PROCESSES = 2  # the fork server, and the child that waits for a video
 
 
 class Server:
@@ -91,7 +93,7 @@ class DecodeMemory(threading.Thread):
         while not self._stopped.wait(0.01):
             with suppress(psutil.Error):
                 for fork_server in self._server.children():
-                    for child in fork_server.children():
+                    for child in decoding_below(fork_server):
                         self.largest = max(self.largest, child.memory_info().rss)
 
     def stop(self) -> int:

@@ -5,22 +5,20 @@ from collections.abc import Mapping
 
 from .landlock import open_nothing
 from .privileges import drop_privileges
-from .rlimits import limit
 from .seccomp import deny_syscalls
 
 # Mechanism -> whether it is active, by the names that `/health` and `/metrics` use.
 Sandbox = Mapping[str, bool]
 
 
-def confine(address_space: int, cpu_seconds: float) -> dict[str, bool]:
+def confine() -> dict[str, bool]:
     """Leave this process, for good, only what decoding a file that it has open takes; which mechanisms are active.
 
-    The network is left before (`privileges.leave_network`). Raises OSError when the system refuses one that it has.
+    The network is left before (`privileges.leave_network`), memory and time are limited for each job
+    (`rlimits.limit`). Raises OSError when the system refuses a mechanism that it has.
     """
     machine = platform.machine()
-    limit(address_space, cpu_seconds)
     return {
-        "rlimits": True,
         "capabilities": drop_privileges(machine),
         "landlock": open_nothing(),
         "seccomp": deny_syscalls(machine),

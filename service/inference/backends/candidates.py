@@ -21,13 +21,15 @@ from .protocol import Backend, BackendFactory
 class Candidate:
     """One way to run the network; `factories` make its workers' backends, each in the thread that uses it.
 
-    `usual`: it works on as many clips at once as is usual for this many threads.
+    `usual`: it works on as many clips at once as is usual for this many threads. `serving`: the factories that serve,
+    if they are others than those that are measured.
     """
 
     package: str
     precision: Precision
     factories: Sequence[BackendFactory]
     usual: bool = True
+    serving: Sequence[BackendFactory] = ()
 
     @property
     def name(self) -> str:
@@ -37,7 +39,7 @@ class Candidate:
 
 
 def _openvino(directory: Path, manifest: Manifest, settings: Settings) -> list[Candidate]:
-    from .openvino import OpenVinoBackend, OpenVinoNetwork, streams_of, supported_precisions
+    from .openvino import OpenVinoBackend, OpenVinoNetwork, WholeMachineNetwork, streams_of, supported_precisions
 
     threads = settings.cpu_threads or available_cpus()
     usual = streams_of(threads)
@@ -53,11 +55,13 @@ def _openvino(directory: Path, manifest: Manifest, settings: Settings) -> list[C
             continue  # four to six times as slow where both were measured (an Intel Xeon with AMX)
         if graph not in checked:
             checked[graph] = checked_file(directory, manifest.onnx[graph])
+        one = OpenVinoNetwork(checked[graph], precision, settings.cpu_threads, 1)
         for streams in numbers:
-            network = OpenVinoNetwork(checked[graph], precision, settings.cpu_threads, streams)
-            found.append(
-                Candidate("openvino", precision, [partial(OpenVinoBackend, network)] * streams, streams == usual)
-            )
+            network = OpenVinoNetwork(checked[graph], precision, settings.cpu_threads, streams) if streams > 1 else one
+            factories = [partial(OpenVinoBackend, network)] * streams
+            alone = WholeMachineNetwork(one) if streams > 1 else None
+            serving = [partial(OpenVinoBackend, network, alone)] * streams
+            found.append(Candidate("openvino", precision, factories, streams == usual, serving))
     return found
 
 

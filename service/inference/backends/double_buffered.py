@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine_builder.manifest import Frames, Probabilities
+from engine_builder.manifest import Frames, Outputs
 
 from .protocol import Backend, Description
 
@@ -15,7 +15,7 @@ from .protocol import Backend, Description
 @dataclass(frozen=True)
 class _InFlight:
     buffer: Frames
-    probabilities: "Future[Probabilities]"
+    outputs: "Future[Outputs]"
 
 
 class DoubleBuffered:
@@ -41,14 +41,14 @@ class DoubleBuffered:
             row[...] = clip
         return _InFlight(buffer, self._thread.submit(self._backend.infer, buffer[: len(clips)]))
 
-    def finish(self, in_flight: _InFlight) -> Probabilities:
+    def finish(self, in_flight: _InFlight) -> Outputs:
         """See `PipelinedBackend.finish`."""
         try:
-            return in_flight.probabilities.result()
+            return in_flight.outputs.result()
         finally:
             self._free.append(in_flight.buffer)
 
-    def infer(self, frames: Frames) -> Probabilities:
+    def infer(self, frames: Frames) -> Outputs:
         """See `Backend.infer`."""
         return self.finish(self.start(list(frames)))
 

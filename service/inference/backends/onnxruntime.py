@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime
 
-from engine_builder.manifest import INPUT, OUTPUT, Frames, Probabilities
+from engine_builder.manifest import INPUT, Frames, Outputs
 
 from .protocol import Description
 
@@ -45,18 +44,20 @@ class OnnxRuntimeBackend:
         self._session = onnxruntime.InferenceSession(model, options, providers=[(provider, settings)])
         if self._session.get_providers()[0] != provider:
             raise RuntimeError(f"ONNX Runtime fell back to {self._session.get_providers()[0]}")
+        self._outputs = [each.name for each in self._session.get_outputs()]
         self.max_batch = 1 if provider == CPU else GPU_BATCH
         self.warm_up = sorted({1, self.max_batch})
         name = provider.removesuffix("ExecutionProvider")
         self.description = Description("onnxruntime", precision, name if provider == CPU else f"{name} {device}")
 
-    def infer(self, frames: Frames) -> Probabilities:
+    def infer(self, frames: Frames) -> Outputs:
         """See `Backend.infer`."""
         binding = self._session.io_binding()
         binding.bind_cpu_input(INPUT, frames)
-        binding.bind_output(OUTPUT)
+        for name in self._outputs:
+            binding.bind_output(name)
         self._session.run_with_iobinding(binding)
-        return np.asarray(binding.copy_outputs_to_cpu()[0], np.float32)
+        return Outputs.named(dict(zip(self._outputs, binding.copy_outputs_to_cpu(), strict=True)))
 
     def close(self) -> None:
         """Nothing to give back before the object goes."""

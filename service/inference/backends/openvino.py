@@ -2,13 +2,14 @@
 
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
-from engine_builder.manifest import Frames, Precision, Probabilities
+from engine_builder.manifest import Frames, Outputs, Precision
 
 from .protocol import Description
+from .whole_machine import WholeMachine
 
 # Importing OpenVINO sends a message about it over the network, if this package is there (its documented telemetry). A
 # service that promises to call nobody must not: without the package OpenVINO does without.
@@ -74,15 +75,49 @@ class OpenVinoBackend:
     max_batch = INPUT_CLIPS
     warm_up = ()  # its first run takes as long as the others: 0.88 and 0.85 s (r3d_18, fp32, two cores of an AMD EPYC)
 
-    def __init__(self, network: OpenVinoNetwork) -> None:
-        """Raises RuntimeError when OpenVINO cannot load the network."""
+    def __init__(self, network: OpenVinoNetwork, whole: "WholeMachineNetwork | None" = None) -> None:
+        """`whole` takes clips that are alone, for all backends of the network.
+
+        Raises RuntimeError when OpenVINO cannot load the network.
+        """
         self._request = network.request()
+        self._whole = whole
+        if whole is not None:
+            whole.load()
         self.description = network.description
 
-    def infer(self, frames: Frames) -> Probabilities:
+    def infer(self, frames: Frames) -> Outputs:
         """See `Backend.infer`."""
-        self._request.infer([frames], share_inputs=True)
-        return np.array(self._request.get_output_tensor(0).data, np.float32)
+        if self._whole is None:
+            return _run(self._request, frames)
+        with self._whole.clip() as request:
+            return _run(request or self._request, frames)
 
     def close(self) -> None:
         """Nothing to give back before the object goes."""
+
+
+class WholeMachineNetwork:
+    """A network on one stream of all threads, for a clip that is alone."""
+
+    def __init__(self, network: OpenVinoNetwork) -> None:
+        self._network = network
+        self._turns = WholeMachine()
+        self._loading = threading.Lock()
+        self._request: openvino.InferRequest | None = None
+
+    def load(self) -> None:
+        """Unless it is loaded. Raises RuntimeError when OpenVINO cannot load the network."""
+        with self._loading:
+            self._request = self._request or self._network.request()
+
+    @contextmanager
+    def clip(self) -> Iterator[openvino.InferRequest | None]:
+        """While a clip is computed: the request for it, if it is alone."""
+        with self._turns.clip() as alone:
+            yield self._request if alone else None
+
+
+def _run(request: openvino.InferRequest, frames: Frames) -> Outputs:
+    found = request.infer([frames], share_inputs=True)
+    return Outputs.named({name: values for output, values in found.items() for name in output.names})

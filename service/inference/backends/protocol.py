@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from engine_builder.manifest import Frames, Probabilities
+from engine_builder.manifest import Frames, Outputs
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Backend(Protocol):
     def warm_up(self) -> Sequence[int]:
         """Sizes of the batches to run before the first that counts; empty where a first run is as good as any."""
 
-    def infer(self, frames: Frames) -> Probabilities:
-        """uint8 [n, T, H, W, 3] RGB, n from 1 to `max_batch`, to probabilities float32 [n, classes]."""
+    def infer(self, frames: Frames) -> Outputs:
+        """uint8 [n, T, H, W, 3] RGB, n from 1 to `max_batch`, to arrays which the caller then owns."""
 
     def close(self) -> None:
         """Give back what it holds."""
@@ -51,8 +51,8 @@ class PipelinedBackend(Backend, Protocol):
     def start(self, clips: Sequence[Frames]) -> Any:
         """Begin a batch of 1 to `max_batch` clips, uint8 [T, H, W, 3]; returns at once what `finish` needs."""
 
-    def finish(self, in_flight: Any) -> Probabilities:
-        """Wait for a batch, the oldest first: float32 [n, classes], which the caller then owns."""
+    def finish(self, in_flight: Any) -> Outputs:
+        """Wait for a batch, the oldest first; the arrays are the caller's then."""
 
 
 class Sequential:
@@ -67,7 +67,7 @@ class Sequential:
         """The batch as one array."""
         return clips[0][None] if len(clips) == 1 else np.stack(clips)
 
-    def finish(self, in_flight: Frames) -> Probabilities:
+    def finish(self, in_flight: Frames) -> Outputs:
         """Compute it now."""
         return self._backend.infer(in_flight)
 

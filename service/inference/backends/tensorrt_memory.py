@@ -1,6 +1,7 @@
 """Execution contexts that fit into what the GPU has free."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,6 @@ class Contexts:
         return context
 
 
-def clip_bytes(shape: tuple[int, ...], classes: int) -> int:
-    """Bytes of a clip's uint8 frames and its float32 probabilities."""
-    return int(np.prod(shape)) + 4 * classes
+def clip_bytes(shape: tuple[int, ...], outputs: Mapping[str, int]) -> int:
+    """Bytes of a clip's uint8 frames and its float32 outputs."""
+    return int(np.prod(shape)) + 4 * sum(outputs.values())

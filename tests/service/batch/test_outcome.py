@@ -62,6 +62,12 @@ def test_what_every_file_would_meet_ends_the_run(status: int) -> None:
         outcome_with(Answers(refusal(status)))
 
 
+def test_a_parameter_that_is_refused_for_one_file_is_for_all() -> None:
+    refused = Refusal("urn:r3d:problem:bad-parameter", "Title", 422, "embedding: this model gives none")
+    with pytest.raises(StartupError, match="this model gives none"):
+        outcome_with(Answers(refused))
+
+
 def test_passing_trouble_is_waited_out() -> None:
     classify = Answers(refusal(503, 1), refusal(429, 7), refusal(422))
     found = outcome_with(classify)

@@ -151,27 +151,27 @@ def bright(*labels: int) -> Frames:
     return np.stack([np.full(CLIP.shape, label * 255 // 9 + 10, np.uint8) for label in labels])
 
 
-def test_an_engine_is_run_before_it_is_published(machine: Machine) -> None:
+def test_an_engine_is_run_before_it_is_published(machine: Machine, manifest: Manifest) -> None:
     labels = (3, 1, 4, 1, 5, 8)
-    with verification.open_engine(machine.tensorrt(), b"engine", engine(max_batch=4), CLIP, 9) as session:
+    with verification.open_engine(machine.tensorrt(), b"engine", engine(max_batch=4), manifest) as session:
         found = answers(session, bright(*labels))
-    assert {batch: rows.argmax(1).tolist() for batch, rows in found.items()} == {
+    assert {batch: rows.probabilities.argmax(1).tolist() for batch, rows in found.items()} == {
         1: [*labels], 4: [*labels, *labels[:2]],
     }  # fmt: skip
     assert [what for what, _ in machine.contexts] == ["push", "pop", "detach"]
 
 
-def test_an_engine_that_fails(machine: Machine) -> None:
+def test_an_engine_that_fails(machine: Machine, manifest: Manifest) -> None:
     trt, entry = machine.tensorrt(), engine(max_batch=4)
     with (
         pytest.raises(VerificationError, match=r"cannot load model\.fp16\.engine"),
-        verification.open_engine(trt, b"nonsense", entry, CLIP, 9),
+        verification.open_engine(trt, b"nonsense", entry, manifest),
     ):
         pass
     machine.failing = True
     with (
         pytest.raises(VerificationError, match="illegal memory access"),
-        verification.open_engine(trt, b"engine", entry, CLIP, 9) as session,
+        verification.open_engine(trt, b"engine", entry, manifest) as session,
     ):
         answers(session, bright(1))
     assert (machine.retained, machine.used) == (0, 0)

@@ -3,14 +3,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from engine_builder.manifest import Manifest
+from engine_builder.manifest import Manifest, Sampling
 from service.classification.pipeline import Pipeline
+from service.classification.query import Query
 from service.classification.results import ClipResult
 from service.classification.scheduling import WINDOW
 from service.decoding.decoder import Decoder
-from service.errors import InferenceError, VideoTooShortError
+from service.errors import InferenceError, ParameterError, VideoTooShortError
 from service.inference.batcher import Batcher
 from service.settings import Settings
 
@@ -49,6 +51,39 @@ def test_clips_in_order_and_the_vote(tmp_path: Path, manifest: Manifest) -> None
     asyncio.run(run())
 
 
+def test_several_samplings_of_one_video_are_answered_as_each_alone(tmp_path: Path, manifest: Manifest) -> None:
+    video = shades(tmp_path / "a.mp4", 40, 150, 150, 220)
+    samplings = [Sampling(), Sampling(stride=16, aggregate="mean"), Sampling(clips=2), Sampling(frame_rate=12.5)]
+
+    async def run() -> None:
+        async with pipeline_of(BrightnessBackend(), manifest) as (pipeline, _):
+            together = await pipeline.classify_each(video, samplings)
+            alone = [(await pipeline.classify_each(video, [sampling]))[0] for sampling in samplings]
+        assert [done.sampling for done in together] == samplings
+        for one, other in zip(together, alone, strict=True):
+            assert one.verdict.label_index == other.verdict.label_index
+            assert [clip.span.start_frame for clip in one.clips] == [clip.span.start_frame for clip in other.clips]
+            found, expected = ([clip.probabilities for clip in done.clips] for done in (one, other))
+            assert np.array_equal(found, expected)
+        assert [len(done.clips) for done in together] == [4, 7, 2, 2]
+
+    asyncio.run(run())
+
+
+def test_a_clip_that_two_samplings_take_goes_through_the_network_once(tmp_path: Path, manifest: Manifest) -> None:
+    video = write_video(tmp_path / "a.mp4", 128, size=(64, 48))
+    backend = BrightnessBackend()
+
+    async def run() -> None:
+        async with pipeline_of(backend, manifest) as (pipeline, _):
+            warm_up = sum(backend.batches)
+            every, half = await pipeline.classify_each(video, [Sampling(), Sampling(stride=64)])
+        assert sum(backend.batches) - warm_up == 4
+        assert half.clips[1].outcome.started == every.clips[2].outcome.started
+
+    asyncio.run(run())
+
+
 def test_many_videos_at_once_do_not_mix(tmp_path: Path, manifest: Manifest) -> None:
     levels = [40, 100, 150, 220] * 3
     videos = [shades(tmp_path / f"{i}.mp4", level, level) for i, level in enumerate(levels)]
@@ -57,6 +92,31 @@ def test_many_videos_at_once_do_not_mix(tmp_path: Path, manifest: Manifest) -> N
         async with pipeline_of(BrightnessBackend(), manifest) as (pipeline, _):
             found = await asyncio.gather(*(pipeline.classify(video) for video in videos))
         assert [done.verdict.label_index for done in found] == [level * 9 // 256 for level in levels]
+
+    asyncio.run(run())
+
+
+def test_embeddings_are_kept_if_asked_for(tmp_path: Path, manifest: Manifest) -> None:
+    video = shades(tmp_path / "a.mp4", 40, 150)
+
+    async def run() -> None:
+        async with pipeline_of(BrightnessBackend(), manifest) as (pipeline, _):
+            asked = await pipeline.classify(video, Query(embedding=True))
+            not_asked = await pipeline.classify(video)
+        first = [float(each.embedding[0]) for each in asked.clips if each.embedding is not None]
+        assert first == pytest.approx([40, 150], abs=2)
+        assert [each.embedding for each in not_asked.clips] == [None, None]
+
+    asyncio.run(run())
+
+
+def test_a_model_without_embeddings_says_so_before_anything_is_decoded(manifest: Manifest) -> None:
+    old = manifest.model_copy(update={"embedding": None})
+
+    async def run() -> None:
+        async with pipeline_of(BrightnessBackend(), old) as (pipeline, _):
+            with pytest.raises(ParameterError, match="this model gives no embeddings; build it again"):
+                await pipeline.classify(Path("not there"), Query(embedding=True))
 
     asyncio.run(run())
 

@@ -38,6 +38,16 @@ def test_one_clip() -> None:
     assert verdict.confidence == pytest.approx(0.9)
 
 
+def test_a_ranking_goes_on_behind_the_verdict() -> None:
+    tally = tally_of([0.4, 0.3, 0.2, 0.1], [0.4, 0.3, 0.1, 0.2], [0.0, 0.1, 0.9, 0.0])
+    assert tally.ranking("vote", 4) == [0, 2, 1, 3]
+    assert tally.ranking("mean", 3) == [2, 0, 1]
+
+
+def test_a_ranking_of_equals_is_in_the_order_of_their_index() -> None:
+    assert [tally_of([0.25] * 4).ranking(way, 4) for way in ("vote", "mean")] == [[0, 1, 2, 3]] * 2
+
+
 def test_no_clip_is_no_verdict() -> None:
     with pytest.raises(ValueError, match="no clip"):
         Tally.over(3).verdict()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine_builder.manifest import Manifest
 from service.api.schemas import ClassifyAnswer
 
 from ...support.programs import Call, finished, json_lines, program
@@ -59,6 +60,39 @@ def test_a_model_that_does_not_load(classify: Call, video: Path, tmp_path: Path)
     status, _, errors = classify("--model", str(tmp_path), str(video))
     assert status == 3
     assert errors == f"r3d-classify: {tmp_path}/model.json: No such file or directory\n"
+
+
+def test_embeddings_in_json_lines(classify: Call, model_directory: Path, video: Path, tmp_path: Path) -> None:
+    model, out = ("--model", str(model_directory)), tmp_path / "out.jsonl"
+    status, output, _ = classify("--embedding", "--json", *model, str(video))
+    assert status == 0
+    told = [clip["embedding"] for clip in json.loads(output)["clips"]]
+    assert [len(each) for each in told] == [64, 64]
+    (tmp_path / "list.txt").write_text(str(video))
+    assert classify("--embedding", "--from", str(tmp_path / "list.txt"), "--out", str(out), *model)[0] == 0
+    [line] = json_lines(out)
+    kept = ClassifyAnswer.model_validate(line["result"])
+    assert all(clip.embedding is not None and len(clip.embedding) == 64 for clip in kept.clips)
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "vtt", "srt"])
+def test_embeddings_have_no_place_elsewhere(classify: Call, video: Path, form: str) -> None:
+    status, _, errors = classify("--embedding", "--format", form, str(video), COLUMNS="200")
+    assert status == 2
+    assert "it is told in JSON lines: --json, or --out FILE" in errors
+
+
+def test_a_model_without_embeddings_ends_the_run(
+    classify: Call, model_directory: Path, video: Path, tmp_path: Path
+) -> None:
+    model, out = tmp_path / "model", tmp_path / "out.jsonl"
+    model.mkdir()
+    (model / "model.onnx").symlink_to(model_directory / "model.onnx")
+    Manifest.load(model_directory).model_copy(update={"embedding": None}).save(model)
+    status, _, errors = classify("--embedding", "--out", str(out), "--model", str(model), str(video))
+    assert status == 3
+    assert "this model gives no embeddings; build it again" in errors
+    assert out.read_text() == "", "no file is to blame"
 
 
 def test_other_files_are_not_written_to(classify: Call, tmp_path: Path, video: Path) -> None:

@@ -25,6 +25,13 @@ def test_a_service_classifies(classify: Call, locked: StubServer, video: Path, t
     assert f"{tmp_path}/bad.mp4: this is text" in errors
 
 
+def test_a_service_tells_embeddings(classify: Call, locked: StubServer, video: Path) -> None:
+    status, output, _ = classify("--server", locked.url, "--json", "--embedding", str(video), R3D_API_KEY=API_KEY)
+    assert status == 0
+    clips = ClassifyAnswer.model_validate_json(output).clips
+    assert [len(clip.embedding) for clip in clips if clip.embedding is not None] == [64, 64]
+
+
 def test_a_key_that_is_not_taken(classify: Call, locked: StubServer, video: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     status, _, errors = classify("--server", locked.url, "--out", str(out), str(video), R3D_API_KEY="another")

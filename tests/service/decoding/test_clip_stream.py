@@ -10,6 +10,7 @@ import pytest
 
 from service.decoding import messages
 from service.decoding.clip_stream import HUNG_SECONDS, STALLED_SECONDS, ClipStream, ProtocolError
+from service.decoding.slots import Slots
 from service.errors import DecoderCrashedError, VideoError
 
 from ...support.decoders import all_of
@@ -18,6 +19,11 @@ from ...support.virtual_time import run_at_once
 
 CLIP = (
     messages.ClipSpan(index=0, start_frame=0, end_frame=32, start_seconds=0, end_seconds=1).model_dump_json().encode()
+)
+OTHER = (
+    messages.ClipSpan(sampling=1, index=0, start_frame=0, end_frame=32, start_seconds=0, end_seconds=1)
+    .model_dump_json()
+    .encode()
 )
 
 
@@ -28,8 +34,9 @@ CLIP = (
         (messages.LENGTHS.pack(2, 0) + b"{}", "malformed"),
         (messages.LENGTHS.pack(4, 0) + b"\xff\xff\xff\xff", "malformed"),
         (messages.LENGTHS.pack(len(CLIP), 5) + CLIP + b"12345", "wrong size"),
+        (messages.LENGTHS.pack(len(OTHER), 5) + OTHER + b"12345", "no sampling"),
     ],
-    ids=["too long", "no message", "no JSON", "a clip of a wrong size"],
+    ids=["too long", "no message", "no JSON", "a clip of a wrong size", "a clip of a sampling that is not there"],
 )
 def test_a_child_that_sends_nonsense_is_not_believed(packet: bytes, reason: str) -> None:
     async def body() -> None:
@@ -39,7 +46,7 @@ def test_a_child_that_sends_nonsense_is_not_believed(packet: bytes, reason: str)
             theirs.sendall(packet)
             theirs.shutdown(socket.SHUT_WR)
             with pytest.raises(ProtocolError, match=reason):
-                await all_of(ClipStream(job_of(Path("unused")), ours, asyncio.Semaphore(1)))
+                await all_of(ClipStream(job_of(Path("unused")), ours, Slots(1)))
 
     asyncio.run(body())
 
@@ -50,12 +57,12 @@ def sent(message: messages.Message) -> bytes:
 
 
 @contextmanager
-def decoding_child() -> "Iterator[tuple[socket.socket, asyncio.Semaphore, asyncio.Task[object]]]":
+def decoding_child() -> "Iterator[tuple[socket.socket, Slots, asyncio.Task[object]]]":
     """The child's end of a connection, its only decode slot, and the task that receives its clips."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     with ours, theirs:
-        slots = asyncio.Semaphore(1)
+        slots = Slots(1)
         yield theirs, slots, asyncio.create_task(all_of(ClipStream(job_of(Path("unused")), ours, slots)))
 
 
@@ -63,9 +70,9 @@ def test_a_child_that_makes_no_progress_loses_its_slot_and_then_its_life() -> No
     async def body() -> None:
         with decoding_child() as (_, slots, decoding):
             await asyncio.sleep(STALLED_SECONDS - 1)
-            assert slots.locked()
+            assert slots.locked
             await asyncio.sleep(2)
-            assert not slots.locked()
+            assert not slots.locked
             await asyncio.sleep(HUNG_SECONDS - STALLED_SECONDS - 2)
             assert not decoding.done()
             with pytest.raises(DecoderCrashedError, match="took too long: no frame was decoded for 60 s"):
@@ -80,10 +87,10 @@ def test_a_child_that_reports_progress_keeps_its_slot() -> None:
             for frames in range(10):
                 theirs.sendall(sent(messages.Progress(frames=frames)))
                 await asyncio.sleep(15)
-                assert slots.locked()
+                assert slots.locked
             theirs.sendall(sent(messages.Failed(error="undecodable", detail="no frame could be decoded")))
             with pytest.raises(VideoError):
                 await decoding
-            assert not slots.locked()
+            assert not slots.locked
 
     run_at_once(body())

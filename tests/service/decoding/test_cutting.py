@@ -10,15 +10,15 @@ from service.decoding.errors import DecodeError
 from service.decoding.frames import Frame
 from service.decoding.messages import ClipSpan
 from service.decoding.pixels.grid import Picture
-from service.decoding.sampling import resample, uniform_starts
+from service.decoding.sampling import uniform_starts
 
-from ...support.frames import frame, frames, numbers
+from ...support.frames import clips_of, frame, frames, numbers, resample
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "sampling_seed0.json"
 
 
 def cut(found: "list[Frame]", cut: Cut) -> list[tuple[ClipSpan, list[int]]]:
-    return [(span, numbers(pictures)) for span, pictures in Cutter(cut).cut(found)]
+    return [(span, numbers(pictures)) for span, pictures in clips_of(Cutter(cut), found)]
 
 
 @pytest.mark.parametrize(("count", "clips"), [(0, 0), (31, 0), (32, 1), (33, 1), (63, 1), (64, 2), (241, 7)])
@@ -63,7 +63,7 @@ def test_the_last_frame_is_repeated_until_the_last_clip_is_whole(
     count: int, stride: int, clips: list[list[int]]
 ) -> None:
     cutter = Cutter(Cut(16, stride, 1000, pad=True))
-    assert [numbers(pictures) for _, pictures in cutter.cut(frames(count))] == clips
+    assert [numbers(pictures) for _, pictures in clips_of(cutter, frames(count))] == clips
     assert cutter.repeated == sum(one == other for clip in clips for one, other in pairwise(clip))
 
 
@@ -109,8 +109,8 @@ def test_frames_that_no_clip_needs_are_not_converted() -> None:
 
         return Frame(index, index / 30, (index + 1) / 30, convert)
 
-    assert len(list(Cutter(Cut(32, 32, 100)).cut(resample(map(noted, range(64)), 15, 30)))) == 1
+    assert len(list(clips_of(Cutter(Cut(32, 32, 100)), resample(map(noted, range(64)), 15, 30)))) == 1
     assert converted == list(range(0, 64, 2))
     converted.clear()
-    assert len(list(Cutter(Cut(4, 10, 100)).cut(map(noted, range(24))))) == 3
+    assert len(list(clips_of(Cutter(Cut(4, 10, 100)), map(noted, range(24))))) == 3
     assert converted == [*range(4), *range(10, 14), *range(20, 24)]

@@ -22,7 +22,7 @@ from service.errors import (
 
 from ...support.decoders import OPEN_PER_SLOT, all_of, with_decoder
 from ...support.jobs import job_of, video_of
-from ...support.processes import new_processes
+from ...support.processes import decoding_below, new_fork_servers
 from ...support.videos import write_video
 
 
@@ -83,27 +83,28 @@ def test_a_childs_errors_become_the_services(tmp_path: Path, video: Path) -> Non
 
 
 def test_leaving_early_kills_the_child(long_video: Path) -> None:
-    processes = new_processes()
+    servers = new_fork_servers()
 
     async def body(decoder: Decoder) -> None:
+        [server] = servers()
         async with decoder.open(job_of(long_video)) as stream:
             await anext(stream.clips())
-            assert len(processes()) == 2
-        assert len(processes()) == 1
+            assert len(decoding_below(server)) == 1
+        assert decoding_below(server) == []
 
     with_decoder(body)
 
 
 def test_a_child_that_dies_is_one_error_and_the_next_video_works(video: Path, long_video: Path) -> None:
-    processes = new_processes()
+    servers = new_fork_servers()
 
     async def body(decoder: Decoder) -> None:
-        [server] = processes()
+        [server] = servers()
         with pytest.raises(DecoderCrashedError, match="SIGSEGV"):
             async with decoder.open(job_of(long_video)) as stream:
                 async for span, _ in stream.clips():
                     if span.index == 0:
-                        [child] = server.children()
+                        [child] = decoding_below(server)
                         os.kill(child.pid, signal.SIGSEGV)
         async with decoder.open(job_of(video)) as stream:
             assert len(await all_of(stream)) == 2
@@ -113,14 +114,15 @@ def test_a_child_that_dies_is_one_error_and_the_next_video_works(video: Path, lo
 
 def test_no_more_children_than_open_slots(tmp_path: Path) -> None:
     job = job_of(write_video(tmp_path / "a.mp4", 200, size=(64, 48)))
-    processes = new_processes()
+    servers = new_fork_servers()
     most = 0
 
     async def one(decoder: Decoder) -> None:
         nonlocal most
+        [server] = servers()
         async with decoder.open(job) as stream:
             async for _ in stream.clips():
-                most = max(most, len(processes()) - 1)
+                most = max(most, len(decoding_below(server)))
 
     async def body(decoder: Decoder) -> None:
         await asyncio.gather(*(one(decoder) for _ in range(8)))

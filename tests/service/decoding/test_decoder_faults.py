@@ -13,7 +13,7 @@ from service.errors import DecoderCrashedError, DecoderUnavailableError
 
 from ...support.decoders import all_of, with_decoder
 from ...support.jobs import job_of
-from ...support.processes import new_processes
+from ...support.processes import decoding_below, new_fork_servers
 from ...support.rogue_fork_server import ROGUE
 from ...support.videos import write_video
 from ...support.waiting import eventually_async
@@ -39,15 +39,15 @@ def test_a_child_that_lies_and_lives_is_killed_and_told_at_once(tmp_path: Path, 
         "clip-first": "broke its protocol: clip out of order",
         "hangs-up": "closed its connection and went on",
     }
-    processes = new_processes()
+    servers = new_fork_servers()
 
     async def body(decoder: Decoder) -> None:
-        [server] = processes()
+        [server] = servers()
         for name, reason in lies.items():
             (tmp_path / name).write_bytes(b"")
             with pytest.raises(DecoderCrashedError, match=reason):
                 await clips_of(decoder, tmp_path / name)
-            assert server.children() == []
+            assert decoding_below(server) == []
             assert await clips_of(decoder, video) == 2
 
     with_decoder(body)
@@ -63,6 +63,7 @@ def test_a_failed_fork_is_that_requests_503_and_nobody_elses(tmp_path: Path) -> 
             clips = other.clips()
             await anext(clips)
             for name, reason in refusals.items():
+                (tmp_path / name).write_bytes(b"")
                 with pytest.raises(DecoderUnavailableError, match=reason) as caught:
                     await clips_of(decoder, tmp_path / name)
                 assert (caught.value.status, caught.value.headers) == (503, {"Retry-After": "1"})
@@ -74,10 +75,10 @@ def test_a_failed_fork_is_that_requests_503_and_nobody_elses(tmp_path: Path) -> 
 def test_a_lost_fork_server_is_503_for_all_it_had_and_replaced_before_it_is_needed(
     long_video: Path, video: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    processes = new_processes()
+    servers = new_fork_servers()
 
     async def body(decoder: Decoder) -> None:
-        [server] = processes()
+        [server] = servers()
 
         async def one(started: asyncio.Event) -> None:
             async with decoder.open(job_of(long_video)) as stream:
@@ -93,7 +94,7 @@ def test_a_lost_fork_server_is_503_for_all_it_had_and_replaced_before_it_is_need
             assert isinstance(end, DecoderUnavailableError)
             assert end.detail == "the decode server ended; send it again"
         # Though no video asks for it.
-        await eventually_async(lambda: [process for process in processes() if process != server], SOON)
+        await eventually_async(lambda: [other for other in servers() if other != server], SOON)
         assert await clips_of(decoder, video) == 2
 
     with caplog.at_level(logging.WARNING):
@@ -102,15 +103,15 @@ def test_a_lost_fork_server_is_503_for_all_it_had_and_replaced_before_it_is_need
 
 
 def test_a_child_killed_by_the_system_is_not_the_files_fault(long_video: Path) -> None:
-    processes = new_processes()
+    servers = new_fork_servers()
 
     async def body(decoder: Decoder) -> None:
-        [server] = processes()
+        [server] = servers()
         with pytest.raises(DecoderUnavailableError, match="killed the decoder"):
             async with decoder.open(job_of(long_video)) as stream:
                 async for span, _ in stream.clips():
                     if span.index == 0:
-                        [child] = server.children()
+                        [child] = decoding_below(server)
                         os.kill(child.pid, signal.SIGKILL)
 
     with_decoder(body)
@@ -118,7 +119,7 @@ def test_a_child_killed_by_the_system_is_not_the_files_fault(long_video: Path) -
 
 def test_a_file_that_is_gone_is_not_the_videos_fault(tmp_path: Path) -> None:
     async def body(decoder: Decoder) -> None:
-        with pytest.raises(DecoderUnavailableError):
+        with pytest.raises(DecoderUnavailableError, match="cannot be opened"):
             async with decoder.open(job_of(tmp_path / "gone.mp4")) as stream:
                 await all_of(stream)
 

@@ -5,9 +5,9 @@ import pytest
 
 from service.decoding.errors import DecodeError
 from service.decoding.frames import Frame
-from service.decoding.sampling import between, check_rate, is_whole, resample, resampled_count, uniform_starts
+from service.decoding.sampling import between, check_rate, is_whole, resampled_count, uniform_starts
 
-from ...support.frames import frame, frames
+from ...support.frames import frame, frames, resample
 
 
 def indices(found: Iterator[Frame]) -> list[int]:

@@ -4,9 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
-from engine_builder.manifest import Frames, Manifest, Probabilities
+from engine_builder.manifest import EMBEDDING, OUTPUT, Frames, Manifest, Outputs
 from service.inference.backends.candidates import candidates_for
 from service.inference.backends.onnxruntime import OnnxRuntimeBackend
 from service.inference.backends.openvino import OpenVinoBackend, OpenVinoNetwork, streams_of
@@ -19,43 +20,68 @@ def clips(count: int) -> Frames:
     return np.random.default_rng(0).integers(0, 256, (count, 32, 112, 112, 3), np.uint8)
 
 
-def each(backend: Backend, count: int) -> Probabilities:
-    return np.concatenate([backend.infer(clip[None]) for clip in clips(count)])
+def each(backend: Backend, count: int) -> Outputs:
+    return Outputs.joined([backend.infer(clip[None]) for clip in clips(count)])
+
+
+def difference(found: Outputs, expected: Outputs) -> float:
+    """The largest, of probabilities and embeddings."""
+    assert found.embeddings is not None
+    assert expected.embeddings is not None
+    pairs = (found.probabilities, expected.probabilities), (found.embeddings, expected.embeddings)
+    assert all(left.dtype == right.dtype == np.float32 and left.shape == right.shape for left, right in pairs)
+    return max(float(np.abs(left - right).max()) for left, right in pairs)
 
 
 def test_backends_agree(model_directory: Path) -> None:
     openvino = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", "fp32", 0, 1))
     onnxruntime = OnnxRuntimeBackend(model_directory / "model.onnx", "fp32")
     found, expected = each(openvino, 3), each(onnxruntime, 3)
-    assert found.shape == (3, 9)
-    assert found.dtype == expected.dtype == np.float32
+    assert found.probabilities.shape == (3, 9)
+    assert found.embeddings is not None
+    assert found.embeddings.shape == (3, 64)
     tolerance = 1e-4 if openvino.description.precision == "fp32" else 5e-2
-    assert np.abs(found - expected).max() < tolerance
+    assert difference(found, expected) < tolerance
+
+
+def test_a_network_without_embeddings_gives_none(model_directory: Path, tmp_path: Path) -> None:
+    """As version 0.1 built them."""
+    model = onnx.load(model_directory / "model.onnx")
+    assert [output.name for output in model.graph.output] == [OUTPUT, EMBEDDING]
+    del model.graph.output[1]
+    onnx.save(model, tmp_path / "model.onnx")
+    openvino = OpenVinoBackend(OpenVinoNetwork(tmp_path / "model.onnx", "fp32", 0, 1))
+    found, expected = each(openvino, 1), each(OnnxRuntimeBackend(tmp_path / "model.onnx", "fp32"), 1)
+    assert found.embeddings is None
+    assert expected.embeddings is None
+    assert np.abs(found.probabilities - expected.probabilities).max() < 1e-4
 
 
 def test_results_are_not_overwritten_by_the_next_batch(model_directory: Path) -> None:
     backend = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", "fp32", 1, 1))
     one, two = clips(2)
     first = backend.infer(one[None])
-    kept = first.copy()
+    assert first.embeddings is not None
+    kept = first.probabilities.copy(), first.embeddings.copy()
     backend.infer(two[None])
-    assert (first == kept).all()
+    assert (first.probabilities == kept[0]).all()
+    assert (first.embeddings == kept[1]).all()
 
 
 def test_streams_share_a_network_and_agree(model_directory: Path) -> None:
     alone = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", "fp32", 0, 1))
-    expected = each(alone, 6)
+    expected = [alone.infer(clip[None]) for clip in clips(6)]
     network = OpenVinoNetwork(model_directory / "model.onnx", "fp32", 2, 2)
 
-    def in_a_thread_of_its_own(first: int) -> list[Probabilities]:
+    def in_a_thread_of_its_own(first: int) -> list[Outputs]:
         backend = OpenVinoBackend(network)
         assert backend.description == alone.description
-        return [backend.infer(clip[None])[0] for clip in clips(6)[first::2]]
+        return [backend.infer(clip[None]) for clip in clips(6)[first::2]]
 
     with ThreadPoolExecutor(2) as pool:
         even, odd = pool.map(in_a_thread_of_its_own, (0, 1))
-    assert np.abs(np.stack(even) - expected[::2]).max() < 0.02
-    assert np.abs(np.stack(odd) - expected[1::2]).max() < 0.02
+    assert difference(Outputs.joined(even), Outputs.joined(expected[::2])) < 0.02
+    assert difference(Outputs.joined(odd), Outputs.joined(expected[1::2])) < 0.02
 
 
 @pytest.mark.parametrize(("threads", "streams"), [(1, 1), (2, 1), (3, 1), (4, 2), (16, 8)])
@@ -73,7 +99,7 @@ def test_many_cores_get_a_worker_a_stream(model_directory: Path, manifest: Manif
         loaded.result(60)
     expected = each(factories[0](), 4)
     outcomes = [batcher.submit(clip, index).result(30) for index, clip in enumerate(clips(4))]
-    assert np.abs(np.stack([outcome.probabilities for outcome in outcomes]) - expected).max() < 0.02
+    assert np.abs(np.stack([outcome.probabilities for outcome in outcomes]) - expected.probabilities).max() < 0.02
     batcher.close()
 
 

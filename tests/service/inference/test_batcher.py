@@ -10,7 +10,7 @@ from service.errors import NotReadyError
 from service.inference.backends.protocol import Backend
 from service.inference.batcher import Batcher
 
-from ...support.stubs import CLASSES, SHAPE, BrightnessBackend, Gate, batcher_of, clip_of
+from ...support.stubs import CLASSES, FEATURES, SHAPE, BrightnessBackend, Gate, batcher_of, clip_of
 
 
 def test_every_clip_gets_its_own_answer() -> None:
@@ -18,8 +18,25 @@ def test_every_clip_gets_its_own_answer() -> None:
     futures = [batcher.submit(clip_of(index % 9)) for index in range(50)]
     outcomes = [future.result(10) for future in futures]
     assert [int(outcome.probabilities.argmax()) for outcome in outcomes] == [index % 9 for index in range(50)]
+    embeddings = [outcome.embedding for outcome in outcomes]
+    assert [int(each[0]) for each in embeddings if each is not None] == [int(clip_of(i % 9).max()) for i in range(50)]
     assert all(outcome.queued_seconds >= 0 and outcome.inference_seconds >= 0 for outcome in outcomes)
     batcher.close()
+
+
+def test_an_outcome_apart_keeps_no_batch_alive_and_only_what_was_asked() -> None:
+    batcher = batcher_of(BrightnessBackend())
+    outcome = batcher.submit(clip_of(3)).result(10)
+    batcher.close()
+    without, with_it = outcome.apart(embedding=False), outcome.apart(embedding=True)
+    assert without.embedding is None
+    assert with_it.embedding is not None
+    assert with_it.embedding.shape == (FEATURES,)
+    assert (with_it.embedding == outcome.embedding).all()
+    for each in (without.probabilities, with_it.probabilities, with_it.embedding):
+        assert each.base is None
+    assert (without.probabilities == outcome.probabilities).all()
+    assert (without.batch, without.submitted) == (outcome.batch, outcome.submitted)
 
 
 def test_what_waits_goes_together_up_to_the_maximum() -> None:

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from engine_builder.manifest import Frames, Probabilities
+from engine_builder.manifest import Frames, Outputs
 from service.errors import InferenceError, NotReadyError
 from service.inference.backends.protocol import Backend
 from service.inference.batcher import MAX_FAILURES, Batcher
@@ -48,14 +48,21 @@ def test_failing_again_and_again_is_the_end() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [np.ones((2, 9), np.float32), np.ones((1, 8), np.float32), np.full((1, 9), np.nan, np.float32)],
-    ids=["too many rows", "too few classes", "NaN"],
+    [
+        Outputs(np.ones((2, 9), np.float32), np.ones((2, 64), np.float32)),
+        Outputs(np.ones((1, 8), np.float32), np.ones((1, 64), np.float32)),
+        Outputs(np.full((1, 9), np.nan, np.float32), np.ones((1, 64), np.float32)),
+        Outputs(np.ones((1, 9), np.float32), np.ones((1, 63), np.float32)),
+        Outputs(np.ones((1, 9), np.float32), np.full((1, 64), np.nan, np.float32)),
+        Outputs(np.ones((1, 9), np.float32)),
+    ],
+    ids=["too many rows", "too few classes", "NaN", "too few features", "NaN in an embedding", "no embedding"],
 )
-def test_a_backends_answers_are_checked(answer: Probabilities) -> None:
+def test_a_backends_answers_are_checked(answer: Outputs) -> None:
     class Wrong(BrightnessBackend):
         wrong = False
 
-        def infer(self, frames: Frames) -> Probabilities:
+        def infer(self, frames: Frames) -> Outputs:
             return answer if self.wrong else super().infer(frames)
 
     backend = Wrong(max_batch=1)

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 import numpy as np
 import pytest
 
-from engine_builder.manifest import Frames, Probabilities
+from engine_builder.manifest import Frames, Outputs
 from service.errors import BackendLostError, NotReadyError
 from service.inference.clip_queue import Outcome
 
@@ -33,7 +33,7 @@ class Pipelined(BrightnessBackend):
             raise BackendLostError("the GPU fell off the bus")
         return np.stack(clips)
 
-    def finish(self, in_flight: Frames) -> Probabilities:
+    def finish(self, in_flight: Frames) -> Outputs:
         self.running -= 1
         self.before_finish()
         return self.infer(in_flight)

@@ -22,8 +22,8 @@ def test_the_next_batch_is_put_together_while_one_is_computed() -> None:
     gate.wait_held()
     second = staged.start([clip(220)])  # returns although the first is not through
     gate.open()
-    assert staged.finish(first).argmax(1).tolist() == [1, 5]
-    assert staged.finish(second).argmax(1).tolist() == [7]
+    assert staged.finish(first).probabilities.argmax(1).tolist() == [1, 5]
+    assert staged.finish(second).probabilities.argmax(1).tolist() == [7]
     assert backend.batches == [2, 1]
     staged.close()
     assert backend.closed
@@ -34,7 +34,7 @@ def test_a_failure_is_its_batchs_own() -> None:
     for _ in range(3):  # no buffer is lost
         with pytest.raises(ValueError, match="too bright"):
             staged.infer(clip(220)[None])
-    assert staged.infer(np.stack([clip(40), clip(150)])).argmax(1).tolist() == [1, 5]
+    assert staged.infer(np.stack([clip(40), clip(150)])).probabilities.argmax(1).tolist() == [1, 5]
     staged.close()
 
 

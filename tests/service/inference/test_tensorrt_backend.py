@@ -14,16 +14,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine_builder.manifest import Outputs
 from service.errors import BackendLostError, NotReadyError
 from service.inference.backends.protocol import Backend, PipelinedBackend
 from service.inference.batcher import Batcher
 
 from ...support.fake_cuda import Machine
 from ...support.fake_gpu_packages import engine
-from ...support.stubs import SHAPE, clip_of
+from ...support.stubs import CLASSES, FEATURES, SHAPE, clip_of
 
 SPARE = 64 << 20  # of memory, which is left to others
 Make = Callable[..., Backend]
+OUTPUTS = {"probabilities": CLASSES, "embedding": FEATURES}
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def make(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
 
     def factory(content: bytes = b"engine", device: int = 0, **entry: object) -> Backend:
         described = engine(max_batch=4, **entry)
-        backend: Backend = backend_module.TensorRtBackend(trt, content, described, SHAPE, 9, device)
+        backend: Backend = backend_module.TensorRtBackend(trt, content, described, SHAPE, OUTPUTS, device)
         made.append((backend, threading.get_ident()))
         return backend
 
@@ -64,16 +66,26 @@ def test_every_clip_gets_its_own_answer_through_the_pipeline(make: Make, machine
     batcher.close()
 
 
+def labels(outputs: Outputs) -> list[int]:
+    """Of each clip; the embedding says the same."""
+    assert outputs.embeddings is not None
+    assert outputs.embeddings.shape == (len(outputs.probabilities), FEATURES)
+    found: list[int] = outputs.probabilities.argmax(1).tolist()
+    assert (outputs.embeddings[:, 0] * CLASSES // 256).tolist() == found
+    assert (np.diff(outputs.embeddings) == 1).all()
+    return found
+
+
 def test_two_batches_under_way_do_not_mix(make: Make) -> None:
     backend = make()
     assert isinstance(backend, PipelinedBackend)
     first = backend.start([clip_of(1), clip_of(2), clip_of(3)])
     second = backend.start([clip_of(4)])
-    assert backend.finish(first).argmax(1).tolist() == [1, 2, 3]
+    assert labels(backend.finish(first)) == [1, 2, 3]
     third = backend.start([clip_of(5), clip_of(6)])
     kept = backend.finish(second)
-    assert backend.finish(third).argmax(1).tolist() == [5, 6]
-    assert kept.argmax(1).tolist() == [4]
+    assert labels(backend.finish(third)) == [5, 6]
+    assert labels(kept) == [4]
     backend.close()
 
 
@@ -120,7 +132,7 @@ def test_after_a_cuda_error_nothing_is_left(make: Make, machine: Machine) -> Non
         ),
         ({"refuses": {"probabilities"}}, b"engine", "the engine has no tensor 'probabilities'"),
         (
-            {"room": SPARE + 463},
+            {"room": SPARE + 975},
             b"engine",
             "the GPU has 0 MiB free; the engine needs 0 for one clip at a time",
         ),
@@ -178,8 +190,8 @@ def test_batches_have_streams_that_wait_for_no_other(make: Make, machine: Machin
 def test_where_memory_is_short_batches_are_smaller(
     make: Make, machine: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Two contexts of 400 bytes and their buffers of 4 clips take 1856 bytes."""
-    machine.room = SPARE + 1856
+    """Two contexts of 400 bytes and their buffers of 4 clips take 3904 bytes."""
+    machine.room = SPARE + 3904
     backend = make()
     assert (backend.max_batch, machine.strategies) == (4, ["STATIC", "STATIC"])
     backend.close()
@@ -189,7 +201,7 @@ def test_where_memory_is_short_batches_are_smaller(
     assert (backend.max_batch, list(backend.warm_up)) == (2, [1, 2])
     assert set(machine.strategies) == {"USER_MANAGED"}
     assert "batches are of 2 at most" in caplog.text
-    assert backend.infer(np.stack([clip_of(3), clip_of(7)])).argmax(1).tolist() == [3, 7]
+    assert labels(backend.infer(np.stack([clip_of(3), clip_of(7)]))) == [3, 7]
     backend.close()
     assert machine.used == 0
 

@@ -46,9 +46,11 @@ def service(model_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_a_video_is_classified(service: Service) -> None:
-    answer = httpx.post(f"{service.url}/classify", files={"file": SAMPLE.read_bytes()}, timeout=60)
+    answer = httpx.post(f"{service.url}/classify?embedding=true", files={"file": SAMPLE.read_bytes()}, timeout=60)
     assert answer.status_code == 200
-    assert ClassifyAnswer.model_validate_json(answer.content).label == "zoom in"
+    told = ClassifyAnswer.model_validate_json(answer.content)
+    assert told.label == "zoom in"
+    assert {len(clip.embedding) for clip in told.clips if clip.embedding is not None} == {64}
 
 
 def test_live_results_and_errors_pass_through(service: Service) -> None:
@@ -83,6 +85,7 @@ def test_an_archive_goes_through_the_cluster(service: Service, model_directory: 
         "2",
         "--cpus",
         "1",
+        "--embedding",
     ]
     environment = service.cluster.environment
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
@@ -93,6 +96,7 @@ def test_an_archive_goes_through_the_cluster(service: Service, model_directory: 
     assert records[names[2]]["problem"]["title"] == "Not a supported video"
     assert records[names[3]]["problem"]["title"] == "File cannot be read"
     assert all(records[name]["result"]["label"] == "zoom in" for name in (names[1], *names[4:]))
+    assert {len(clip["embedding"]) for name in names[4:] for clip in records[name]["result"]["clips"]} == {64}
 
 
 def ask_on_and_on(url: str, stop: threading.Event, outcomes: Counter[str]) -> None:

@@ -1,4 +1,4 @@
-"""The README's examples for clients, run as they stand against a listening server."""
+"""The documentation's examples for clients, run as they stand against a listening server."""
 
 import re
 import shutil
@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from playwright._impl._driver import compute_driver_executable
 
+from service.settings import Settings
 from service.web.page import STATIC
 
 from ..support.live_server import LiveServer
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-SECTION = README.split("\n## Clients\n", 1)[1].split("\n## ", 1)[0]
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "getting-started.md").read_text()
+SECTION = PAGE.split("\n## Clients\n", 1)[1].split("\n## ", 1)[0]
 ADDRESS = "http://127.0.0.1:8000"
 
 
@@ -49,3 +51,16 @@ def test_javascript(server: LiveServer, tmp_path: Path) -> None:
     node, _ = compute_driver_executable()
     output = run([str(node), "--input-type=module", "-"], example("js"), server, tmp_path)
     assert output.splitlines()[-1] == "pan right, 4 of 12 clips"
+
+
+def test_the_site_is_built_without_a_broken_link_and_has_every_setting_error_and_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "properdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    settings, errors, commands = (
+        (tmp_path / page).read_text() for page in ("settings.html", "errors.html", "command-line.html")
+    )
+    assert [name for name in Settings.model_fields if f"<code>R3D_{name.upper()}</code>" not in settings] == []
+    assert {"queue-full", "decoder-crashed", "backend-lost"} <= set(re.findall(r'<h2 id="([a-z-]+)"', errors))
+    found = set(re.findall(r'id="([a-z0-9-]+)"', commands))
+    assert {"r3d-serve", "r3d-classify", "r3d-engine", "r3d-engine-build"} <= found

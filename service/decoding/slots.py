@@ -1,0 +1,51 @@
+"""The decode slots: how many videos decode at a time, and which of those that wait is next."""
+
+import asyncio
+from collections import deque
+
+
+class Slots:
+    """A semaphore whose newcomers go ahead of the others, but never two of them while others wait.
+
+    So a short video beside long ones waits for a slot to come free, not for its turn after all of theirs, and many
+    short ones stop no long one. Use it in one event loop.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._newcomers: deque[asyncio.Future[None]] = deque()
+        self._others: deque[asyncio.Future[None]] = deque()
+        self._newcomer_was_last = False
+
+    @property
+    def locked(self) -> bool:
+        """Whether whoever asks now has to wait."""
+        return not self._free
+
+    async def acquire(self, newcomer: bool) -> None:
+        """Wait for a slot, and take it."""
+        if self._free:
+            self._free -= 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        (self._newcomers if newcomer else self._others).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # it came in the same moment
+                self.release()
+            raise
+
+    def release(self) -> None:
+        """Give a slot back, to whoever is next."""
+        while (turn := self._next()) is not None:
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+    def _next(self) -> "asyncio.Future[None] | None":
+        self._newcomer_was_last = bool(self._newcomers) and not (self._newcomer_was_last and self._others)
+        if self._newcomer_was_last:
+            return self._newcomers.popleft()
+        return self._others.popleft() if self._others else None
