@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .errors import BuildError, NetworkError
 from .files import replacing, sha256_of
+from .kept import keeping
 from .manifest import ClipFormat, Manifest, OnnxFile, Precision, Sampling
 from .onnx_graph import build_onnx
 from .weights import Weights, read_weights
@@ -55,6 +56,7 @@ def build_from(weights: Weights, sha256: str, directory: Path, options: BuildOpt
         weights_sha256=sha256,
         onnx=entries,
     )
+    manifest = keeping(manifest, directory)
     manifest.save(directory)
     return manifest
 

@@ -1,4 +1,4 @@
-"""`r3d-engine`: export weights, build, import, inspect and verify model directories."""
+"""`r3d-engine`: export weights, build, import, inspect and verify model directories, and try this machine."""
 
 from importlib.metadata import version
 from typing import Annotated
@@ -10,6 +10,7 @@ from .cli_build import build, bundled
 from .cli_check import inspect, list_models, tune, verify
 from .cli_import import import_model
 from .cli_published import export, fetch
+from .cli_selftest import selftest
 from .errors import BuildError
 from .option_groups import with_groups
 
@@ -31,7 +32,7 @@ def options(
     """What stands before the name of a command."""
 
 
-for command in (export, fetch, build, bundled, inspect, verify, tune):
+for command in (export, fetch, build, bundled, inspect, verify, tune, selftest):
     app.command()(with_groups(command))
 app.command("import")(with_groups(import_model))
 app.command("list")(list_models)

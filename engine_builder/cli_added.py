@@ -1,12 +1,15 @@
 """What the commands of `r3d-engine` add to a model directory once its fp32 network is there, and what they print."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from .checkpoints.state_dict import shorten
-from .cli_options import Precision, PrecisionOptions
+from .cli_options import CLIPS_PER_VIDEO, Precision, PrecisionOptions
+from .manifest import Manifest
 from .quantization.calibration import Calibrated, calibrate, videos_in
 from .quantization.publish import add_int8
 from .report import judgement_table
@@ -33,10 +36,14 @@ def add_tensorrt(
     options: EngineOptions,
     serving: Serving | None,
     calibrated: Calibrated | None,
+    videos: Sequence[Path] = (),
 ) -> None:
-    """A TensorRT engine, with the progress of its build. See `add_engine`."""
+    """A TensorRT engine, verified with clips of `videos`, with the progress of its build. See `add_engine`."""
+    clip = Manifest.load(directory).clip
+    found = [serving.clips(video, clip, CLIPS_PER_VIDEO) for video in videos] if serving is not None else []
+    clips = np.concatenate(found) if found else None
     with Progress(console=console, transient=True) as shown:
-        built = add_engine(directory, precision.value, options, serving, _show(shown), calibrated)
+        built = add_engine(directory, precision.value, options, serving, _show(shown), calibrated, clips)
     console.print(f"{directory}/{built.file}: {built.runtime} {built.runtime_version}", soft_wrap=True)
 
 

@@ -38,6 +38,10 @@ class TensorRtOptions:
     max_batch: Annotated[int, typer.Option(min=1, max=1024, help="Largest batch of the engine.")] = 32
     portable: Annotated[bool, typer.Option("--portable", help="For other GPUs (Ampere and later) too.")] = False
     verify: Annotated[bool, typer.Option(help="Run the engine against the reference first.")] = True
+    verify_with: Annotated[
+        list[Path] | None,
+        typer.Option(help="Video to verify the engine with (not of int8); may be given again.", exists=True),
+    ] = None
 
 
 def build(
@@ -53,6 +57,8 @@ def build(
     normalize: Annotated[bool, typer.Option(help="Apply Kinetics' mean and standard deviation.")] = True,
 ) -> None:
     """Make a model directory the service can load: the ONNX network, the manifest and, if asked for, an engine."""
+    if tensorrt.verify_with and precision.calibrate:
+        raise typer.BadParameter("--verify-with: an int8 engine is verified with clips of --calibrate")
     serving = find_serving() if tensorrt.engine is not None and tensorrt.verify else None
     options = BuildOptions(
         name=name or output.resolve().name,
@@ -69,7 +75,7 @@ def build(
     if tensorrt.engine is not None:
         runtime = Runtime(tensorrt.engine.value.replace("-", "_"))
         engine = EngineOptions(runtime, tensorrt.max_batch, tensorrt.portable)
-        add_tensorrt(output, precision.precision, engine, serving, calibrated)
+        add_tensorrt(output, precision.precision, engine, serving, calibrated, tensorrt.verify_with or ())
 
 
 def bundled(output: Annotated[Path, typer.Option("--output", "-o", help="The model directory to write.")]) -> None:

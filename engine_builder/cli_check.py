@@ -8,17 +8,16 @@ import typer
 from rich.console import Console
 
 from .cached import cache, cached_models
-from .manifest import Frames, Manifest
+from .cli_options import CLIPS_PER_VIDEO, Tolerances, tolerances
+from .manifest import Frames, Manifest, checked_content
 from .report import manifest_lines, models_table, tuning_table, verification_lines, verification_table
 from .sample_clips import made_up_clips
 from .serving import find_serving
 from .steps import Steps
-from .tensorrt.build import Runtime, describe_engine, load_runtime
+from .tensorrt.build import Runtime, load_runtime
 from .verify import verify_model
 
 console = Console()
-
-CLIPS_PER_VIDEO = 8
 
 
 def inspect(
@@ -30,14 +29,22 @@ def inspect(
     for line in manifest_lines(manifest):
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     for engine in manifest.engines if verbose else ():
-        print(describe_engine(load_runtime(Runtime(engine.runtime)), directory / engine.file))
+        trt, content = load_runtime(Runtime(engine.runtime)), checked_content(directory, engine)
+        opened = find_serving().open_engine(trt, content, engine, manifest)
+        with opened as session:
+            print(session.layers())
 
 
 def verify(
     directory: Annotated[Path, typer.Argument(help="A model directory.")],
     videos: Annotated[list[Path] | None, typer.Argument(help="Default: made-up clips.", exists=True)] = None,
+    tolerance: Tolerances = None,
 ) -> None:
-    """Check the files, and every backend that could serve the model here, as it would, against the fp32 reference."""
+    """Check the files, and every backend that could serve the model here, as it would, against the fp32 reference.
+
+    Each clip is run alone and in the largest batch.
+    """
+    allowed = tolerances(tolerance)
     clip = Manifest.load(directory).clip
     serving = find_serving()
     found: list[Frames] = []
@@ -46,7 +53,7 @@ def verify(
             step(f"decoding {video}")
             found.append(serving.clips(video, clip, CLIPS_PER_VIDEO))
         clips = np.concatenate(found) if found else made_up_clips(clip)
-        results = verify_model(directory, clips, serving, step)
+        results = verify_model(directory, clips, serving, allowed, step)
     console.print(verification_table(results))
     for line in verification_lines(results):
         console.print(line, soft_wrap=True, markup=False, highlight=False)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from .build import ONNX_NAMES, check_labels
 from .errors import OnnxImportError, VerificationError
 from .files import replacing, sha256_of
+from .kept import keeping
 from .manifest import OUTPUT, ClipFormat, Manifest, OnnxFile, Outputs, Probabilities, Sampling
 from .onnx_import import Classifier, read_classifier, wrap
 from .reference import full_precision
@@ -61,6 +62,7 @@ def import_onnx(path: Path, directory: Path, options: ImportOptions) -> Manifest
         weights_sha256=sha256_of(path),
         onnx={"fp32": file},
     )
+    manifest = keeping(manifest, directory)
     manifest.save(directory)
     return manifest
 

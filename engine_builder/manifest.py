@@ -3,6 +3,7 @@
 The only module of this package that the service imports.
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -39,6 +40,7 @@ __all__ = [
     "Tail",
     "Verification",
     "VerificationError",
+    "checked_content",
     "checked_file",
     "sha256_of",
 ]
@@ -94,7 +96,11 @@ class OnnxFile(Record):
 
 
 class Engine(Record):
-    """A serialised TensorRT engine, and what it runs on."""
+    """A serialised TensorRT engine, and what it runs on; `onnx_sha256`: the network that it was built from.
+
+    `gpu_name` and `compute_capability` are the GPU's that it was built on, which alone it fits, unless it is portable.
+    TensorRT-RTX's have none, as they fit every GPU since Ampere that it supports.
+    """
 
     file: FileName
     sha256: Sha256
@@ -106,6 +112,7 @@ class Engine(Record):
     compute_capability: str | None
     portable: bool
     verification: Verification | None
+    onnx_sha256: Sha256 | None = None
 
 
 class Manifest(Record):
@@ -168,6 +175,17 @@ class Manifest(Record):
             raise ManifestError(f"{path}: {place}: {first['msg']}") from error
 
 
+def checked_content(directory: Path, entry: OnnxFile | Engine) -> bytes:
+    """The bytes of a file the manifest names, the very ones that were checked. Raises as `checked_file` does."""
+    path = directory / entry.file
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ManifestError(f"{path}: {error.strerror or error}") from error
+    _check(path, hashlib.sha256(content).hexdigest(), entry)
+    return content
+
+
 def checked_file(directory: Path, entry: OnnxFile | Engine) -> Path:
     """The path of a file the manifest names. Raises ManifestError when it is missing or its SHA-256 is another."""
     path = directory / entry.file
@@ -175,6 +193,10 @@ def checked_file(directory: Path, entry: OnnxFile | Engine) -> Path:
         found = sha256_of(path)
     except OSError as error:
         raise ManifestError(f"{path}: {error.strerror or error}") from error
+    _check(path, found, entry)
+    return path
+
+
+def _check(path: Path, found: str, entry: OnnxFile | Engine) -> None:
     if found != entry.sha256:
         raise ManifestError(f"{path}: its SHA-256 is {found}, the manifest says {entry.sha256}; build the model again")
-    return path

@@ -35,6 +35,10 @@ class Outputs:
         values = (self.probabilities,) if self.embeddings is None else (self.probabilities, self.embeddings)
         return sum(int((~np.isfinite(each)).sum()) for each in values)
 
+    def of(self, rows: npt.NDArray[np.intp]) -> "Outputs":
+        """Those of some clips, by number; a clip may be there several times."""
+        return Outputs(self.probabilities[rows], None if self.embeddings is None else self.embeddings[rows])
+
     @classmethod
     def named(cls, tensors: Mapping[str, npt.NDArray[np.float32]]) -> "Outputs":
         """From tensors by their names in the network."""

@@ -18,7 +18,7 @@ def first_overflow(model: Path, clip: npt.NDArray[np.uint8]) -> str | None:
     try:
         import onnxruntime
     except ImportError as error:
-        raise VerificationError("ONNX Runtime is needed to look for it: install the `onnxruntime` extra") from error
+        raise VerificationError("install the extra `onnxruntime` and run `r3d-engine verify` to look for it") from error
     network = onnx.load(model)
     names = [node.output[0] for node in network.graph.node]
     shown = {value.name: value for value in network.graph.value_info}

@@ -68,7 +68,9 @@ def verification_table(results: list[Result]) -> Table:
 def verification_lines(results: list[Result]) -> Iterator[str]:
     """What the table has no room for."""
     for result in results:
-        if result.served:
+        if result.served and result.measured is None:
+            yield f"* what the service tries first: {result.backend}; as it does not load, it takes the next"
+        elif result.served:
             yield f"* what serves here: {result.backend}, {result.precision}, {result.device}"
         if result.problem is not None:
             yield f"{result.backend} {result.precision}: {result.problem}"

@@ -4,11 +4,12 @@ The builder imports no service: it is handed one through the entry point group `
 object, such as a module, with the functions of `Serving`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from .errors import VerificationError
 from .manifest import ClipFormat, Engine, Frames, Manifest, Outputs
@@ -32,8 +33,40 @@ class Description(Protocol):
         """Such as the processor's name."""
 
 
+class Session(Protocol):
+    """A loaded network, for the thread that loaded it. Its methods may raise anything when the device fails."""
+
+    @property
+    def description(self) -> Description:
+        """What runs."""
+
+    @property
+    def max_batch(self) -> int:
+        """Largest batch of `infer`, in clips."""
+
+    def infer(self, frames: Frames) -> Outputs:
+        """Clips uint8 [n, T, H, W, 3], n from 1 to `max_batch`, to what the network gives. May be NaN."""
+
+
+class EngineSession(Session, Protocol):
+    """A loaded TensorRT engine."""
+
+    @property
+    def depth(self) -> int:
+        """Batches that may be started and not finished."""
+
+    def start(self, clips: Sequence[Frames]) -> Any:
+        """Begin a batch of clips uint8 [T, H, W, 3]; returns what `finish` needs."""
+
+    def finish(self, in_flight: Any) -> Outputs:
+        """Wait for a batch, the oldest first."""
+
+    def layers(self) -> str:
+        """The engine's layers as JSON, by TensorRT's engine inspector."""
+
+
 class Backend(Protocol):
-    """One way to serve a model on this machine. It is loaded by `run` and gone afterwards."""
+    """One way to serve a model on this machine. It is loaded by `open` and gone after the block."""
 
     @property
     def name(self) -> str:
@@ -47,11 +80,8 @@ class Backend(Protocol):
     def served(self) -> bool:
         """Whether this is the one that the service would take now."""
 
-    def run(self, frames: Frames) -> tuple[Description, Outputs]:
-        """Clips uint8 [n, T, H, W, 3], n >= 1, to what the network gives for them, in the same order.
-
-        Values may be NaN. Raises VerificationError with the reason when this cannot be loaded or run here.
-        """
+    def open(self) -> AbstractContextManager[Session]:
+        """Load it. Raises VerificationError with the reason when it cannot be loaded here."""
 
 
 class Serving(Protocol):
@@ -66,7 +96,7 @@ class Serving(Protocol):
     def backends(self, directory: Path, manifest: Manifest) -> Iterator[Backend]:
         """Everything installed here that could serve the model, each of the manifest's engines included.
 
-        An engine that cannot run here is among them; its `run` says why. Raises VerificationError when nothing would
+        An engine that cannot run here is among them; its `open` says why. Raises VerificationError when nothing would
         serve the model here.
         """
 
@@ -76,18 +106,18 @@ class Serving(Protocol):
         The service takes the fastest from then on. Raises VerificationError when there is none.
         """
 
-    def run_engine(
-        self,
-        trt: ModuleType,
-        content: bytes,
-        max_batch: int,
-        manifest: Manifest,
-        precision: str,
-        frames: Frames,
-    ) -> Outputs:
-        """Run a serialised engine that the manifest does not name yet, on GPU 0, with the module `trt` that built it.
+    def runtime_problem(self, runtime: str) -> str | None:
+        """Why engines of `tensorrt` or `tensorrt_rtx` cannot run on this machine; None if nothing speaks against it."""
 
-        `frames` and the result are as for `Backend.run`. Raises VerificationError with the reason when it does not run.
+    def trt_logger(self, trt: ModuleType) -> Any:
+        """What takes the messages of a TensorRT module: it has one for as long as the process lives, the first."""
+
+    def open_engine(
+        self, trt: ModuleType, content: bytes, engine: Engine, manifest: Manifest
+    ) -> AbstractContextManager[EngineSession]:
+        """Load a serialised engine that no manifest names yet, on GPU 0, with its module `trt`.
+
+        Raises VerificationError with the reason when it cannot be loaded here.
         """
 
 

@@ -156,7 +156,7 @@ class ResultEvent(ClassifyAnswer, _Event):
 class HealthAnswer(BaseModel):
     """Whether requests are accepted, and what answers them."""
 
-    status: Literal["ready", "starting", "draining", "failed"]
+    status: Literal["ready", "degraded", "starting", "draining", "failed"]
     reason: str
     model: ModelAnswer | None = None
     backend_reason: str | None = Field(default=None, description="why this backend, and why not a better one")

@@ -4,25 +4,33 @@ This module is an `engine_builder.serving.Serving`, registered as an entry point
 """
 
 import asyncio
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, Outputs, VerificationError
+from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, VerificationError
 
 from ..classification.pipeline import job_of
 from ..decoding.decoder import Decoder
 from ..errors import ServiceError, StartupError
 from ..inference.backends.candidates import PACKAGES, Candidate, candidates_of, installed
-from ..inference.backends.protocol import Backend, BackendFactory, Description
-from ..inference.backends.tensorrt_engines import UsableEngine, find_engine
+from ..inference.backends.gpu_packages import find_gpus, import_runtime
+from ..inference.backends.protocol import Backend
+from ..inference.backends.tensorrt_engines import find_engine
+from ..inference.backends.tensorrt_log import log_of
 from ..inference.fastest import measure_ways
-from ..inference.selection import choose
+from ..inference.selection import choose, engine_choice
 from ..settings import Settings, SettingsError, settings_from_environment
+
+if TYPE_CHECKING:  # it imports PyCUDA, which may not be here
+    from ..inference.backends.tensorrt import TensorRtBackend
+
+B = TypeVar("B", bound=Backend)
 
 
 def clips(video: Path, clip: ClipFormat, limit: int) -> Frames:
@@ -62,9 +70,11 @@ class OnnxWay:
         """The package."""
         return self.candidate.package
 
-    def run(self, frames: Frames) -> tuple[Description, Outputs]:
-        """See `engine_builder.serving.Backend.run`. On the first device of several."""
-        return _run(self.candidate.factories[0], frames)
+    @contextmanager
+    def open(self) -> Iterator[Backend]:
+        """See `engine_builder.serving.Backend.open`. On the first device of several."""
+        with _opened(self.candidate.factories[0]) as backend:
+            yield backend
 
 
 @dataclass(frozen=True)
@@ -76,9 +86,11 @@ class Unusable:
     served: bool = False
     engine: Engine | None = None
 
-    def run(self, frames: Frames) -> tuple[Description, Outputs]:
+    @contextmanager
+    def open(self) -> Iterator[Backend]:
         """Raises VerificationError."""
         raise VerificationError(self.reason)
+        yield
 
 
 @dataclass(frozen=True)
@@ -96,16 +108,14 @@ class EngineWay:
         """Such as "tensorrt-rtx"."""
         return self.engine.runtime.replace("_", "-")
 
-    def run(self, frames: Frames) -> tuple[Description, Outputs]:
-        """See `engine_builder.serving.Backend.run`. On the first device of several."""
+    @contextmanager
+    def open(self) -> Iterator[Backend]:
+        """See `engine_builder.serving.Backend.open`. On the first device of several."""
         found = find_engine(self.directory, self.manifest, self.settings.devices, self.engine.precision)
         if isinstance(found, str):
             raise VerificationError(found)
-        try:
-            choice = choose(self.settings, self.directory, self.manifest)
-        except StartupError as error:
-            raise VerificationError(str(error)) from error
-        return _run(choice.factories[0], frames)
+        with _opened(engine_choice(found, self.manifest, self.settings).factories[0]) as backend:
+            yield backend
 
 
 def backends(directory: Path, manifest: Manifest) -> Iterator[OnnxWay | EngineWay | Unusable]:
@@ -117,12 +127,9 @@ def backends(directory: Path, manifest: Manifest) -> Iterator[OnnxWay | EngineWa
         ways = {package: candidates_of(package, everything, directory, manifest) for package in PACKAGES}
     except StartupError as error:
         raise VerificationError(f"nothing would serve this model here: {error}") from error
-    usable = find_engine(directory, manifest, settings.devices)
-    preferred = usable.engine if isinstance(usable, UsableEngine) and served.package == "tensorrt" else None
     for engine in manifest.engines:
         alone = manifest.model_copy(update={"engines": (engine,)})
-        only = settings.model_copy(update={"backend": "tensorrt", "precision": engine.precision})
-        yield EngineWay(engine, engine == preferred, directory, alone, only)
+        yield EngineWay(engine, engine == served.engine, directory, alone, settings)
     for package, found in ways.items():
         if isinstance(found, str):
             if installed(package):
@@ -141,36 +148,38 @@ def measure(directory: Path, manifest: Manifest) -> dict[str, float]:
         raise VerificationError(str(error)) from error
 
 
-def run_engine(
-    trt: ModuleType, content: bytes, max_batch: int, manifest: Manifest, precision: str, frames: Frames
-) -> Outputs:
-    """See `Serving.run_engine`."""
+def runtime_problem(runtime: str) -> str | None:
+    """See `Serving.runtime_problem`."""
+    gpus = find_gpus((0,))
+    found = gpus if isinstance(gpus, str) else import_runtime(runtime)
+    return found if isinstance(found, str) else None
+
+
+def trt_logger(trt: ModuleType) -> Any:
+    """See `Serving.trt_logger`."""
+    return log_of(trt).sink
+
+
+@contextmanager
+def open_engine(trt: ModuleType, content: bytes, engine: Engine, manifest: Manifest) -> Iterator["TensorRtBackend"]:
+    """See `Serving.open_engine`."""
+    if isinstance(gpus := find_gpus((0,)), str):
+        raise VerificationError(gpus)
+    from ..inference.backends.tensorrt import TensorRtBackend
+
+    with _opened(lambda: TensorRtBackend(trt, content, engine, manifest.clip.shape, manifest.outputs, 0)) as backend:
+        yield backend
+
+
+@contextmanager
+def _opened(factory: Callable[[], B]) -> Iterator[B]:
+    """A backend, closed at the end of the block. Raises VerificationError when it cannot be loaded."""
     try:
-        from ..inference.backends.tensorrt import TensorRtBackend
-    except (ImportError, OSError) as error:
-        raise VerificationError(f"PyCUDA cannot be used here ({error}): install the extra `gpu`") from error
-
-    def make() -> Backend:
-        return TensorRtBackend(trt, content, max_batch, manifest.clip.shape, manifest.outputs, precision, 0)
-
-    return _run(make, frames)[1]
-
-
-def _run(factory: BackendFactory, frames: Frames) -> tuple[Description, Outputs]:
-    """Create, use and close a backend in a thread of its own. Raises VerificationError."""
-    with ThreadPoolExecutor(1) as thread:
-        try:
-            return thread.submit(_infer, factory, frames).result()
-        except Exception as error:  # a runtime may raise anything
-            raise VerificationError(str(error)) from error
-
-
-def _infer(factory: BackendFactory, frames: Frames) -> tuple[Description, Outputs]:
-    backend = factory()
+        backend = factory()
+    except Exception as error:  # a runtime may raise anything
+        raise VerificationError(str(error)) from error
     try:
-        step = backend.max_batch
-        found = [backend.infer(frames[start : start + step]) for start in range(0, len(frames), step)]
-        return backend.description, Outputs.joined(found)
+        yield backend
     finally:
         backend.close()
 

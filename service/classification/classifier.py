@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from engine_builder.manifest import Manifest, ManifestError, Sampling
@@ -16,7 +17,7 @@ from ..decoding.sandbox.confinement import Sandbox
 from ..errors import StartupError
 from ..inference.backends.protocol import BackendFactory, Description
 from ..inference.batcher import Batcher, Observer
-from ..inference.selection import choose
+from ..inference.selection import Choice, ways
 from ..settings import Settings
 from .bundled_model import bundled_model
 from .pipeline import OnClip, Pipeline
@@ -55,18 +56,10 @@ class Classifier:
             # The decode server imports what it needs in its own process while the model loads in this one.
             decoding = asyncio.create_task(decoder.start())
             stack.push_async_callback(_end, decoding)
-            manifest, factories, reason = await asyncio.to_thread(_open_model, settings, backend)
-            batcher = Batcher(
-                factories,
-                manifest.clip.shape,
-                len(manifest.labels),
-                settings.max_batch,
-                settings.batch_wait_ms / 1000,
-                observer,
-                manifest.embedding,
-            )
-            stack.push_async_callback(asyncio.to_thread, batcher.close)
-            description = await _start(batcher)
+            manifest, choices = await asyncio.to_thread(_open_model, settings, backend)
+            make = partial(_batcher, settings, manifest, observer)
+            batcher, description, why = await _first_that_loads(choices, make, stack)
+            reason = why if backend is None else None
             await decoding
             _log(manifest, description)
             pipeline = Pipeline(settings, manifest, decoder, batcher)
@@ -106,25 +99,61 @@ class Classifier:
         """Clips that wait for the network."""
         return self._batcher.depth
 
+    @property
+    def workers(self) -> tuple[int, int]:
+        """Workers that work, and workers there were: one for each device, or for each clip at once on a CPU."""
+        return self._batcher.working, self._batcher.workers
+
     def on_failure(self, callback: Callable[[str], None]) -> None:
         """Have `callback` called in this event loop, with the reason, when the last backend has failed for good."""
         loop = asyncio.get_running_loop()
         self._batcher.failed.add_done_callback(lambda failed: loop.call_soon_threadsafe(callback, failed.result()))
 
 
-def _open_model(
-    settings: Settings, backend: BackendFactory | None
-) -> tuple[Manifest, Sequence[BackendFactory], str | None]:
+def _open_model(settings: Settings, backend: BackendFactory | None) -> tuple[Manifest, Iterator[Choice]]:
     directory = settings.model or bundled_model()
     try:
         manifest = Manifest.load(directory)
     except ManifestError as error:
         raise StartupError(str(error)) from error
-    if backend is not None:
-        return manifest, [backend], None
-    choice = choose(settings, directory, manifest)
-    logger.info("backend %s: %s", choice.package, choice.reason)
-    return manifest, choice.factories, choice.reason
+    given = Choice("given", "fp32", "it was given", [backend]) if backend is not None else None
+    return manifest, iter([given]) if given else ways(settings, directory, manifest)
+
+
+def _batcher(
+    settings: Settings, manifest: Manifest, observer: Observer | None, factories: Sequence[BackendFactory]
+) -> Batcher:
+    wait = settings.batch_wait_ms / 1000
+    return Batcher(
+        factories, manifest.clip.shape, len(manifest.labels), settings.max_batch, wait, observer, manifest.embedding
+    )
+
+
+async def _first_that_loads(
+    choices: Iterator[Choice], make: Callable[[Sequence[BackendFactory]], Batcher], stack: AsyncExitStack
+) -> tuple[Batcher, Description, str]:
+    """The first choice that loads, running until `stack` ends, and why it is that one.
+
+    Raises StartupError, with every choice's reason, when none does.
+    """
+    failures: list[str] = []
+    try:
+        while (choice := await asyncio.to_thread(next, choices, None)) is not None:
+            batcher = make(choice.factories)
+            stack.push_async_callback(asyncio.to_thread, batcher.close)
+            try:
+                description = await _start(batcher)
+            except StartupError as error:
+                await asyncio.to_thread(batcher.close)
+                failures.append(str(error))
+                logger.warning("%s: %s", choice.package, error)
+                continue
+            reason = "; ".join([*failures, choice.reason])
+            logger.info("backend %s: %s", choice.package, reason)
+            return batcher, description, reason
+    except StartupError as error:
+        failures.append(str(error))
+    raise StartupError("; ".join(failures))
 
 
 async def _end(task: "asyncio.Task[ForkClient]") -> None:

@@ -87,6 +87,12 @@ class Batcher:
         return len(self._threads)
 
     @property
+    def working(self) -> int:
+        """Workers that have not ended."""
+        with self._lock:
+            return self._working
+
+    @property
     def depth(self) -> int:
         """Clips that wait."""
         return len(self._queue)

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from .. import __version__
+from .gpus import gpu_collector
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 # Prometheus takes sizes to be spread evenly within a bucket. `ceil` of a quantile is the true one up to 4.
@@ -20,6 +21,8 @@ class Metrics:
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
         ProcessCollector(registry=registry)
+        if (gpus := gpu_collector()) is not None:
+            registry.register(gpus)
         self.requests = Counter("r3d_requests", "Classify requests by outcome", ["outcome"], registry=registry)
         self.in_progress = Gauge("r3d_requests_in_progress", "Classify requests in progress", registry=registry)
         self.connections_refused = Counter(
@@ -33,6 +36,7 @@ class Metrics:
             "r3d_clips_dropped", "Queued clips whose request ended before they were classified", registry=registry
         )
         self.queue_clips = Gauge("r3d_queue_clips", "Clips that wait for the network", registry=registry)
+        self.workers = Gauge("r3d_workers", "Workers that have not failed: one for each GPU", registry=registry)
         self.batch_clips = Histogram("r3d_batch_clips", "Clips per batch", buckets=BATCH_BUCKETS, registry=registry)
         self.seconds = Histogram(
             "r3d_seconds",
@@ -56,12 +60,14 @@ class Metrics:
         in_progress: Callable[[], float],
         decoders: Callable[[], float],
         queue_clips: Callable[[], float],
+        workers: Callable[[], float],
     ) -> None:
         """Where the gauges' values come from."""
         self.ready.set_function(ready)
         self.in_progress.set_function(in_progress)
         self.decoders.set_function(decoders)
         self.queue_clips.set_function(queue_clips)
+        self.workers.set_function(workers)
 
     def confined_by(self, sandbox: Mapping[str, bool]) -> None:
         """Which mechanisms confine the decoders."""

@@ -19,9 +19,10 @@ async def health(request: Request) -> Response:
     """Whether the service accepts requests."""
     lifecycle = lifecycle_of(request)
     loaded = lifecycle.loaded
+    status, reason = lifecycle.health
     answer = HealthAnswer(
-        status=lifecycle.state.value,
-        reason=lifecycle.reason,
+        status=status,
+        reason=reason,
         model=model_answer(loaded.manifest, loaded.description) if loaded else None,
         backend_reason=loaded.backend_reason if loaded else None,
         sandbox=dict(loaded.sandbox) if loaded else None,

@@ -51,6 +51,7 @@ class Lifecycle:
         self.state = State.STARTING
         self.reason = "the model is loading"
         self.on_load_failure: Callable[[str], None] = _log_failure
+        self.on_later_failure: Callable[[str], None] = _log_failure
         self.admission = Admission(max_requests(settings.queue_clips))
         self.aborted = asyncio.Event()
         self.spool = Spool()
@@ -60,6 +61,7 @@ class Lifecycle:
             in_progress=lambda: self.admission.active,
             decoders=lambda: self._loaded.open_videos if self._loaded else 0,
             queue_clips=lambda: self._loaded.queued_clips if self._loaded else 0,
+            workers=lambda: self._loaded.workers[0] if self._loaded else 0,
         )
         self._backend = backend
         self._loaded: Classifier | None = None
@@ -71,6 +73,15 @@ class Lifecycle:
     def loaded(self) -> Classifier | None:
         """The model, once it is there and as long as it works; also while the server drains."""
         return None if self.state is State.FAILED else self._loaded
+
+    @property
+    def health(self) -> tuple[str, str]:
+        """Status and reason: the state, or `degraded` where requests are accepted and a device was lost."""
+        if self.state is State.READY and self._loaded is not None:
+            working, all_of_them = self._loaded.workers
+            if working < all_of_them:
+                return "degraded", f"{working} of {all_of_them} workers are left; the log says why"
+        return self.state.value, self.reason
 
     @property
     def classifier(self) -> Classifier:
@@ -116,7 +127,7 @@ class Lifecycle:
             if left := await asyncio.to_thread(sweep):
                 logger.info("removed the uploads of %d servers that ended without doing so", left)
             async with Classifier.open(self.settings, self._backend, self.metrics) as classifier:
-                classifier.on_failure(self._fail)
+                classifier.on_failure(self._fail_later)
                 self._become_ready(classifier)
                 await self._closing.wait()
         except StartupError as error:
@@ -141,9 +152,9 @@ class Lifecycle:
             self.state, self.reason = State.FAILED, reason
             self.on_load_failure(reason)
 
-    def _fail(self, reason: str) -> None:
+    def _fail_later(self, reason: str) -> None:
         self.state, self.reason = State.FAILED, reason
-        _log_failure(reason)
+        self.on_later_failure(reason)
 
 
 def _log_failure(reason: str) -> None:

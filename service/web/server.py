@@ -39,9 +39,9 @@ def server_config(app: FastAPI, host: str, port: int, max_connections: int) -> u
 
 
 class Server(uvicorn.Server):
-    """Stops by itself when the model cannot be loaded; `failure` then says why.
+    """Stops by itself when the model cannot be loaded, and when the last backend is lost; `failure` then says why.
 
-    When the backend breaks later it stays, to say so in `/health`: restarting is its supervisor's decision.
+    In the second case it answers first what it has. Nothing but a new process gets a lost GPU back.
     """
 
     def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle) -> None:
@@ -52,6 +52,7 @@ class Server(uvicorn.Server):
         self._draining: asyncio.Task[None] | None = None
         self._announcing: asyncio.Task[None] | None = None
         lifecycle.on_load_failure = self._failed
+        lifecycle.on_later_failure = self._lost
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn, which says where it listens, before anything can be answered, only of sockets of its own."""
@@ -91,6 +92,10 @@ class Server(uvicorn.Server):
         except TimeoutError:
             self._lifecycle.aborted.set()
         self.should_exit = True
+
+    def _lost(self, reason: str) -> None:
+        self.failure = reason
+        self._begin_drain()
 
     def _failed(self, reason: str) -> None:
         self.failure = reason

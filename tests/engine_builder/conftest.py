@@ -1,12 +1,15 @@
 """What all tests of the builder share: the full-size networks, built once."""
 
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine_builder.build import BuildOptions, build_model
+from engine_builder.tensorrt.build import Runtime, load_runtime
 from engine_builder.wts import write_wts
 
 from ..support.recipe import ARCHITECTURES, draw, shapes_of
@@ -27,3 +30,10 @@ def full_size(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     yield request.param, folder / "model"
     for entry in manifest.onnx.values():
         (folder / "model" / entry.file).unlink()
+
+
+@pytest.fixture(scope="module")
+def trt() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return load_runtime(Runtime.TENSORRT_RTX)

@@ -3,36 +3,28 @@
 import json
 import subprocess
 import sys
-import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from engine_builder.build import BuildOptions, build_model
-from engine_builder.errors import BuildError, VerificationError
-from engine_builder.manifest import ClipFormat, Manifest, Outputs, Precision, Verification
+from engine_builder.errors import BuildError
+from engine_builder.manifest import ClipFormat, Gpu, Manifest, Precision
 from engine_builder.overflow import first_overflow
-from engine_builder.reference import reference
 from engine_builder.sample_clips import made_up_clips
-from engine_builder.tensorrt.build import EngineOptions, Runtime, build_engine, define, load_runtime
-from engine_builder.tensorrt.publish import add_engine
-from engine_builder.wts import write_wts
+from engine_builder.tensorrt.build import (
+    EngineOptions,
+    Runtime,
+    _monitor,
+    build_engine,
+    define,
+    largest_batch,
+    load_runtime,
+)
 
-from ..support.recipe import draw, narrow
-from .serving_stub import Answering, ServingStub
-
-OPTIONS = EngineOptions(Runtime.TENSORRT_RTX, max_batch=16)
-SMALL = ClipFormat(frames=8, height=32, width=32)
-PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
-
-
-@pytest.fixture(scope="module")
-def trt() -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return load_runtime(Runtime.TENSORRT_RTX)
+from ..support.fake_builder import VERSION, fake_tensorrt, timings_in
+from .small_models import OPTIONS, PRECISIONS, SMALL, cool_model, hot_model
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -58,43 +50,10 @@ def test_an_engine_is_built(trt: Any, full_size: tuple[str, Path], precision: Pr
     softmax = [layer for layer in layers if layer.type == trt.LayerType.SOFTMAX]
     assert [layer.get_output(0).dtype for layer in softmax] == [trt.float32]
     phases: list[tuple[str, int, int]] = []
-    engine = build_engine(trt, onnx, ClipFormat(), OPTIONS, tmp_path / "cache", lambda *step: phases.append(step))
+    engine = build_engine(trt, onnx, ClipFormat(), OPTIONS, tmp_path, lambda *step: phases.append(step))
     assert len(engine) > onnx.stat().st_size // 2
     assert phases
     assert all(0 <= done <= total for _, done, total in phases)
-
-
-def test_the_command_publishes_an_engine(tmp_path: Path) -> None:
-    write_wts(tmp_path / "small.wts", draw(narrow("r3d_18", 16, 3)))
-    (tmp_path / "labels.txt").write_text("a\nb\nc\n")
-    command = [str(Path(sys.executable).with_name("r3d-engine")), "build", str(tmp_path / "small.wts")]
-    options = ["--labels", str(tmp_path / "labels.txt"), "--engine", "tensorrt-rtx", "--precision", "fp16"]
-    output = ["-o", str(tmp_path / "model")]
-    refused = subprocess.run([*command, *options, *output], capture_output=True, text=True, timeout=60, check=False)
-    assert refused.returncode == 1
-    assert "the engine cannot be verified: PyCUDA cannot be used here" in refused.stderr
-    assert "--no-verify leaves it out" in refused.stderr
-    assert Manifest.load(tmp_path / "model").engines == ()
-    assert not (tmp_path / "model" / "model.fp16.engine").exists()
-    done = subprocess.run(
-        [*command, *options, *output, "--no-verify", "--max-batch", "4"],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    [engine] = Manifest.load(tmp_path / "model").engines
-    assert (engine.file, engine.precision, engine.max_batch) == ("model.fp16.engine", "fp16", 4)
-    assert (engine.runtime, engine.verification, engine.gpu_name) == ("tensorrt_rtx", None, None)
-    assert engine.runtime_version.startswith("1.")
-    verified = subprocess.run(
-        [command[0], "verify", str(tmp_path / "model")], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert verified.returncode == 1, "there is no GPU here to run it"
-    assert "tensorrt-rtx fp16: cannot run here: the package pycuda is not installed" in verified.stdout
-    assert verified.stdout.count("good") == 2, "what serves here is verified all the same"
-    shown = subprocess.run(
-        [command[0], "inspect", str(tmp_path / "model")], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert f"model.fp16.engine sha256: {engine.sha256}" in shown.stdout
 
 
 def test_a_network_the_parser_refuses(trt: Any, tmp_path: Path) -> None:
@@ -117,37 +76,57 @@ def test_an_overflow_in_half_precision_is_found(tmp_path: Path) -> None:
     assert first_overflow(directory / "model.onnx", frames) is None
 
 
-def hot_model(folder: Path) -> Path:
-    """A small network in both precisions, of which fp16 overflows in layer 2."""
-    tensors = draw(narrow("r3d_18", 16, 3))
-    tensors["layer1.1.conv2.1.weight"] *= 100
-    tensors["layer2.0.conv1.1.weight"] *= 30_000
-    write_wts(folder / "hot.wts", tensors)
-    options = BuildOptions(name="hot", labels=("a", "b", "c"), clip=SMALL, precisions=PRECISIONS)
-    build_model(folder / "hot.wts", folder / "model", options)
-    return folder / "model"
+def test_fp32_is_multiplied_in_full(trt: Any, tmp_path: Path) -> None:
+    """With TF32, which is on by default, an fp32 engine fails its own check."""
+    onnx = cool_model(tmp_path) / "model.onnx"
+    definition = define(trt, onnx, SMALL, OPTIONS)
+    assert not definition.config.get_flag(trt.BuilderFlag.TF32)
 
 
-@pytest.mark.usefixtures("trt")
-def test_only_an_engine_that_is_right_is_published(tmp_path: Path) -> None:
-    directory = hot_model(tmp_path)
-    right = reference(directory, Manifest.load(directory), made_up_clips(SMALL))
-    overflow = Outputs(np.full_like(right.probabilities, np.nan), right.embeddings)
-    wrong = Outputs(right.probabilities + np.float32(0.03), right.embeddings)
-    for answers, reason in (
-        (overflow, r"12 values are no numbers: fp16 overflows, first in layer2\.0\."),
-        (wrong, r"differ by up to 0\.03; 0\.02 is allowed"),
-        ("no GPU", "cannot be verified: no GPU; --no-verify leaves it out"),
-    ):
-        with pytest.raises(VerificationError, match=reason):
-            add_engine(directory, "fp16", OPTIONS, ServingStub(Answering(answers, "fp16")))
-        assert Manifest.load(directory).engines == ()
-        assert not (directory / "model.fp16.engine").exists()
-    added = add_engine(directory, "fp16", OPTIONS, ServingStub(Answering(right, "fp16")))
-    assert added.verification == Verification(
-        clips=4, max_abs_difference=0, top1_agreement=1, nan_count=0, max_embedding_distance=0
-    )
-    assert Manifest.load(directory).engines == (added,)
+def test_a_batch_that_is_too_large_is_refused_with_the_largest(trt: Any, full_size: tuple[str, Path]) -> None:
+    onnx = full_size[1] / "model.onnx"
+    largest = largest_batch(define(trt, onnx, ClipFormat(), OPTIONS).network)
+    # A clip of 32 frames of 112 x 112 has 1.2 million values; the stem makes 6.4 million of it, or 12 of them.
+    assert 100 < largest < 335
+    define(trt, onnx, ClipFormat(), replace(OPTIONS, max_batch=largest))
+    with pytest.raises(BuildError, match=rf"--max-batch {largest + 1}: .* so {largest} is the largest"):
+        define(trt, onnx, ClipFormat(), replace(OPTIONS, max_batch=largest + 1))
+
+
+def test_phases_that_are_not_known_do_not_stop_a_build(trt: Any) -> None:
+    steps: list[tuple[str, int, int]] = []
+    monitor = _monitor(trt, lambda *step: steps.append(step))
+    assert monitor.step_complete("never started", 3)
+    monitor.phase_finish("never started")
+    monitor.phase_start("known", None, 2)
+    assert monitor.step_complete("known", 0)
+    monitor.phase_finish("known")
+    assert steps[-3:] == [("known", 0, 2), ("known", 1, 2), ("known", 2, 2)]
+
+
+def test_timings_are_kept_by_version_and_gpu(trt: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    onnx, options = cool_model(tmp_path) / "model.onnx", EngineOptions(Runtime.TENSORRT)
+    tensorrt, configs = fake_tensorrt(trt)
+    (tmp_path / "timing.cache").write_bytes(b"of an older program")
+    build_engine(tensorrt, onnx, SMALL, options, tmp_path)
+    assert configs[-1].offered == [b""]
+    name = f"timing-{VERSION}-none.cache"
+    assert timings_in(tmp_path)[name] == b"timings"
+    build_engine(tensorrt, onnx, SMALL, options, tmp_path)
+    assert configs[-1].offered == [b"timings"], "what was kept is used"
+    monkeypatch.setattr("engine_builder.tensorrt.build.find_gpu", lambda: Gpu("NVIDIA L4", "8.9"))
+    build_engine(tensorrt, onnx, SMALL, options, tmp_path)
+    assert configs[-1].offered == [b""]
+    assert f"timing-{VERSION}-8.9.cache" in timings_in(tmp_path)
+
+
+def test_timings_that_are_not_taken_are_left_out(trt: Any, tmp_path: Path) -> None:
+    onnx, options = cool_model(tmp_path) / "model.onnx", EngineOptions(Runtime.TENSORRT)
+    (tmp_path / f"timing-{VERSION}-none.cache").write_bytes(b"damaged")
+    tensorrt, configs = fake_tensorrt(trt)
+    assert build_engine(tensorrt, onnx, SMALL, options, tmp_path) == b"an engine"
+    assert configs[-1].offered == [b"damaged", b""]
+    assert list(timings_in(tmp_path).values()) == [b"timings"]
 
 
 def test_the_calls_the_runtime_makes_exist_in_tensorrt_11() -> None:

@@ -7,23 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from engine_builder.build import BuildOptions, build_model
 from engine_builder.cli import app
 from engine_builder.errors import VerificationError
-from engine_builder.manifest import ClipFormat, Engine, Manifest, ManifestError, Outputs
+from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, ManifestError, Outputs
 from engine_builder.reference import reference
 from engine_builder.sample_clips import made_up_clips
 from engine_builder.serving import GROUP, find_serving
-from engine_builder.verify import compare, verify_model
+from engine_builder.verify import answers, compare, compare_all, verify_model
 from engine_builder.wts import write_wts
 from service.classification.classifier import Classifier
 from service.inference.backends.protocol import Description
 from service.settings import Settings
 
 from ..support.recipe import draw, narrow
-from .serving_stub import Answering, ServingStub
+from .serving_stub import Answering, ServingStub, StubSession
 
 SMALL = ClipFormat(frames=8, height=32, width=32)
 CLIPS = made_up_clips(SMALL, 2)
@@ -105,8 +105,8 @@ def test_how_much_may_differ_depends_on_the_precision(
 ) -> None:
     wrong = right.probabilities.copy()
     wrong[1, 0] += error
-    answers = Outputs(wrong, right.embeddings)
-    [result] = verify_model(directory, CLIPS, ServingStub(Answering(answers, precision)))
+    given = Outputs(wrong, right.embeddings)
+    [result] = verify_model(directory, CLIPS, ServingStub(Answering(given, precision)))
     assert result.measured is not None
     assert result.measured.max_abs_difference == pytest.approx(error, rel=1e-3)
     assert (result.problem is None) == good
@@ -121,8 +121,8 @@ def test_how_far_embeddings_may_be_off_too(
     directory: Path, right: Outputs, precision: str, error: float, good: bool
 ) -> None:
     assert right.embeddings is not None
-    answers = Outputs(right.probabilities, right.embeddings * np.array([[1], [1 + error]], np.float32))
-    [result] = verify_model(directory, CLIPS, ServingStub(Answering(answers, precision)))
+    given = Outputs(right.probabilities, right.embeddings * np.array([[1], [1 + error]], np.float32))
+    [result] = verify_model(directory, CLIPS, ServingStub(Answering(given, precision)))
     assert result.measured is not None
     assert result.measured.max_abs_difference == 0
     assert result.measured.max_embedding_distance == pytest.approx(error, rel=1e-2)
@@ -151,6 +151,41 @@ def test_the_command_fails_for_a_wrong_backend(
     assert ["bf16" in row and "good" in row and "*" not in row for row in rows] == [True, False]
     assert ["fp32" in row and "BAD" in row and "*" in row for row in rows] == [False, True]
     assert "stub fp32: probabilities differ by up to" in done.stdout
+
+
+def test_the_tolerance_can_be_set(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = reference(directory, Manifest.load(directory), made_up_clips(SMALL))
+    wrong.probabilities[1, 0] += 0.03
+    stub = ServingStub(Answering(wrong, "fp16"))
+    monkeypatch.setattr("engine_builder.cli_check.find_serving", lambda: stub)
+
+    def verify(*options: str) -> Result:
+        return CliRunner().invoke(app, ["verify", str(directory), *options])
+
+    assert verify().exit_code == 1
+    assert verify("--tolerance", "fp16=0.05").exit_code == 0
+    assert verify("--tolerance", "bf16=0.05").exit_code == 1
+    for bad in ("fp16", "fp16=2", "fp17=0.1", "fp16=nan"):
+        assert verify("--tolerance", bad).exit_code == 2
+
+
+def test_clips_are_run_alone_and_in_the_largest_batch(directory: Path, right: Outputs) -> None:
+    sizes: list[int] = []
+
+    class Session(StubSession):
+        max_batch = 3
+
+        def infer(self, frames: Frames) -> Outputs:
+            sizes.append(len(frames))
+            return super().infer(frames)
+
+    found = answers(Session(None, right), CLIPS)  # type: ignore[arg-type]
+    assert sizes == [1, 1, 3]
+    assert {batch: rows.probabilities.shape for batch, rows in found.items()} == {1: (2, 3), 3: (3, 3)}
+    measured = compare_all(found, right)
+    assert (measured.clips, measured.max_abs_difference) == (2, 0)
+    found[3].probabilities[2] += 0.5
+    assert compare_all(found, right).max_abs_difference == pytest.approx(0.5), "the row that filled the batch counts"
 
 
 def test_what_was_measured_of_an_engine_goes_into_the_manifest(directory: Path, right: Outputs) -> None:

@@ -1,14 +1,15 @@
 """What stands in for TensorRT: an execution context with the same calls that computes the network with PyTorch."""
 
+import hashlib
 from collections import deque
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
 from torchvision.models.video import r3d_18
 
 from engine_builder.camera_motion.network import R3D18
-from engine_builder.manifest import ClipFormat
+from engine_builder.manifest import ClipFormat, Engine
 from service.inference.backends.tensorrt import TensorRtBackend
 
 from ..support.recipe import draw, shapes_of
@@ -88,12 +89,15 @@ def stand_in(networks: list[Split], events: "deque[tuple[Any, Any]] | None" = No
 
         def deserialize_cuda_engine(self, content: bytes) -> Any:
             network = networks[int(content)]
-            return SimpleNamespace(create_execution_context=lambda: Context(network, events))
+            return SimpleNamespace(create_execution_context=lambda: Context(network, events), device_memory_size_v2=0)
 
-    return SimpleNamespace(
-        __name__="stand-in", Runtime=Runtime, Logger=type("Logger", (), {"WARNING": 0, "__init__": lambda *_: None}),
+    module = ModuleType("stand-in")
+    module.__dict__.update(
+        Runtime=Runtime,
+        ILogger=type("ILogger", (), {"__init__": lambda _: None}),
         outputs={"probabilities": networks[0].last.out_features, "embedding": networks[0].last.in_features},
-    )  # fmt: skip
+    )
+    return module
 
 
 def full_network(device: int) -> Split:
@@ -111,4 +115,10 @@ def small_network(device: int) -> Split:
 
 def backend_of(trt: Any, device: int, number: int) -> TensorRtBackend:
     """The service's backend on that GPU, with network `number` of the stand-in `trt`."""
-    return TensorRtBackend(trt, str(number).encode(), BATCH, SHAPE, trt.outputs, "fp32", device)
+    content = str(number).encode()
+    entry = Engine(
+        file="stand-in", sha256=hashlib.sha256(content).hexdigest(), precision="fp32", max_batch=BATCH,
+        runtime="tensorrt", runtime_version="0", gpu_name=None, compute_capability=None, portable=False,
+        verification=None,
+    )  # fmt: skip
+    return TensorRtBackend(trt, content, entry, SHAPE, trt.outputs, device)

@@ -36,10 +36,10 @@ def engine(**changes: object) -> Engine:
 
 
 class _Packages(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds the modules; importing the `broken` one fails as it does without the driver."""
+    """Finds the modules; importing the `broken` one fails."""
 
-    def __init__(self, modules: dict[str, ModuleType], broken: str | None) -> None:
-        self._modules, self._broken = modules, broken
+    def __init__(self, modules: dict[str, ModuleType], broken: str | None, error: str) -> None:
+        self._modules, self._broken, self._error = modules, broken, error
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -50,15 +50,20 @@ class _Packages(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         if spec.name == self._broken:
-            raise ImportError(NO_DRIVER)
+            raise ImportError(self._error)
         return self._modules[spec.name]
 
     def exec_module(self, module: ModuleType) -> None:
         pass
 
 
-def install(monkeypatch: pytest.MonkeyPatch, machine: Machine, broken: str | None = None) -> None:
-    """Have `tensorrt` and `pycuda` installed, for this machine's GPUs, until the test ends."""
+def install(
+    monkeypatch: pytest.MonkeyPatch, machine: Machine, broken: str | None = None, error: str = NO_DRIVER
+) -> None:
+    """Have `tensorrt` and `pycuda` installed, for this machine's GPUs, until the test ends.
+
+    Importing the `broken` one fails with `error`.
+    """
     tensorrt = ModuleType("tensorrt")
     tensorrt.__dict__.update(vars(machine.tensorrt()) | {"__version__": VERSION})
     driver = ModuleType("pycuda.driver")
@@ -68,4 +73,4 @@ def install(monkeypatch: pytest.MonkeyPatch, machine: Machine, broken: str | Non
         # Noted here, the names are taken out again at the end.
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(sys, "meta_path", [_Packages(modules, broken), *sys.meta_path])
+    monkeypatch.setattr(sys, "meta_path", [_Packages(modules, broken, error), *sys.meta_path])

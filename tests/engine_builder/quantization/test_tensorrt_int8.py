@@ -79,7 +79,8 @@ def test_the_command_builds_it(directory: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     manifest = Manifest.load(directory)
     [engine] = manifest.engines
-    assert (engine.file, engine.precision, engine.verification) == ("model.int8.engine", "int8", None)
+    assert (engine.file, engine.precision) == (f"model.int8.{engine.sha256[:12]}.engine", "int8")
+    assert (engine.verification, engine.onnx_sha256) == (None, manifest.onnx["fp32"].sha256)
     assert sorted(manifest.onnx) == ["fp32", "int8"]
 
 
@@ -100,7 +101,7 @@ def test_only_an_engine_that_says_what_fp32_says_is_published(directory: Path, c
     with pytest.raises(VerificationError, match="41 are missing"):
         add_engine(directory, "int8", OPTIONS, ServingStub(Answering(few.expected, "int8")), calibrated=few)
     added = add_engine(directory, "int8", OPTIONS, right, calibrated=calibrated)
-    assert (added.file, added.precision) == ("model.int8.engine", "int8")
+    assert (added.file, added.precision) == (f"model.int8.{added.sha256[:12]}.engine", "int8")
     assert added.verification is not None
     assert added.verification.clips == 50
     assert (directory / added.file).stat().st_size > 100_000

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import sys
-import threading
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -14,12 +13,13 @@ import pytest
 from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, VerificationError
 from engine_builder.sample_clips import made_up_clips
 from engine_builder.serving import Serving, find_serving
-from engine_builder.verify import verify_model
+from engine_builder.verify import answers, verify_model
 from service.batch import verification
 from service.classification.classifier import Classifier
 from service.settings import Settings
 
 from ...support.fake_cuda import Machine
+from ...support.fake_gpu_packages import engine
 from ...support.stubs import BrightnessBackend, factory_of
 from ...support.videos import write_video
 
@@ -102,6 +102,7 @@ def test_a_backend_that_does_not_load_keeps_no_other_from_it(
 def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     """A machine with TensorRT, PyCUDA and a GPU, all stood in for."""
     made = Machine()
+    made.shape = CLIP.shape
     cuda, trt = made.pycuda(), made.tensorrt()
     trt.__version__ = "11.4.0.106"
     for name, module in (("pycuda", cuda), ("tensorrt", trt)):
@@ -109,20 +110,18 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setitem(sys.modules, "pycuda.driver", cuda.driver)
     yield made
-    sys.modules.pop("service.inference.backends.tensorrt", None)
+    for name in ("tensorrt", "cuda", "tensorrt_memory"):
+        sys.modules.pop(f"service.inference.backends.{name}", None)
 
 
 def add_engine(directory: Path, name: str, **changes: object) -> Engine:
     content = b"engine"
     (directory / name).write_bytes(content)
-    engine = Engine(
-        file=name, sha256=hashlib.sha256(content).hexdigest(), precision="fp16", max_batch=4, runtime="tensorrt",
-        runtime_version="11.4.0.106", gpu_name="fake GPU 0", compute_capability="8.9", portable=False,
-        verification=None,
-    ).model_copy(update=changes)  # fmt: skip
+    sha256 = hashlib.sha256(content).hexdigest()
+    added = engine(file=name, sha256=sha256, max_batch=4, gpu_name="fake GPU 0").model_copy(update=changes)
     manifest = Manifest.load(directory)
-    manifest.model_copy(update={"engines": (*manifest.engines, engine)}).save(directory)
-    return engine
+    manifest.model_copy(update={"engines": (*manifest.engines, added)}).save(directory)
+    return added
 
 
 @pytest.fixture
@@ -154,18 +153,25 @@ def bright(*labels: int) -> Frames:
 
 def test_an_engine_is_run_before_it_is_published(machine: Machine, manifest: Manifest) -> None:
     labels = (3, 1, 4, 1, 5, 8)
-    found = verification.run_engine(machine.tensorrt(), b"engine", 4, manifest, "fp16", bright(*labels))
-    assert found.probabilities.shape == (6, 9)
-    assert found.probabilities.argmax(1).tolist() == list(labels)
-    assert found.embeddings is not None
-    assert found.embeddings.shape == (6, 64)
-    assert [what for what, _ in machine.contexts] == ["push", "pop"]
-    assert len({thread for _, thread in machine.contexts} | {threading.get_ident()}) == 2
+    with verification.open_engine(machine.tensorrt(), b"engine", engine(max_batch=4), manifest) as session:
+        found = answers(session, bright(*labels))
+    assert {batch: rows.probabilities.argmax(1).tolist() for batch, rows in found.items()} == {
+        1: [*labels], 4: [*labels, *labels[:2]],
+    }  # fmt: skip
+    assert [what for what, _ in machine.contexts] == ["push", "pop", "detach"]
 
 
 def test_an_engine_that_fails(machine: Machine, manifest: Manifest) -> None:
-    with pytest.raises(VerificationError, match="cannot load the engine"):
-        verification.run_engine(machine.tensorrt(), b"nonsense", 4, manifest, "fp16", bright(1))
+    trt, entry = machine.tensorrt(), engine(max_batch=4)
+    with (
+        pytest.raises(VerificationError, match=r"cannot load model\.fp16\.engine"),
+        verification.open_engine(trt, b"nonsense", entry, manifest),
+    ):
+        pass
     machine.failing = True
-    with pytest.raises(VerificationError, match="illegal memory access"):
-        verification.run_engine(machine.tensorrt(), b"engine", 4, manifest, "fp16", bright(1))
+    with (
+        pytest.raises(VerificationError, match="illegal memory access"),
+        verification.open_engine(trt, b"engine", entry, manifest) as session,
+    ):
+        answers(session, bright(1))
+    assert (machine.retained, machine.used) == (0, 0)

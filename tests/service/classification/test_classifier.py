@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ from engine_builder.manifest import Manifest
 from service.classification.classifier import Classifier
 from service.classification.query import Query
 from service.classification.results import ClipResult
-from service.errors import StartupError
+from service.errors import BackendLostError, StartupError
 from service.inference.backends.protocol import Backend
-from service.inference.selection import choose
+from service.inference.selection import Choice, choose
 from service.settings import Settings
 
 from ...support.processes import new_processes
@@ -75,3 +76,45 @@ def test_what_was_started_ends_when_the_rest_does_not_start(model_directory: Pat
 
     asyncio.run(run())
     assert processes() == []
+
+
+def does_not_load(reason: str) -> Choice:
+    def factory() -> Backend:
+        raise BackendLostError(reason)
+
+    return Choice("tensorrt", "fp16", "it fits", [factory])
+
+
+def test_what_does_not_load_is_passed_over(
+    model_directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And said, in the log and in the reason."""
+    good = Choice("openvino", "fp32", "the fastest here", [factory_of(BrightnessBackend())])
+    choices = [does_not_load("damaged"), does_not_load("of another version"), good]
+    monkeypatch.setattr("service.classification.classifier.ways", lambda *_: iter(choices))
+
+    async def run() -> str | None:
+        async with Classifier.open(Settings(model=model_directory)) as classifier:
+            assert classifier.description.backend == "brightness"
+            return classifier.backend_reason
+
+    reason = asyncio.run(asyncio.wait_for(run(), 30))
+    assert reason == (
+        "the backend does not load: damaged; the backend does not load: of another version; the fastest here"
+    )
+    assert "tensorrt: the backend does not load: damaged" in caplog.text
+
+
+def test_when_nothing_loads_every_reason_is_given(model_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ways(*_: object) -> Iterator[Choice]:
+        yield does_not_load("damaged")
+        raise StartupError("nothing to run the network with")
+
+    monkeypatch.setattr("service.classification.classifier.ways", ways)
+
+    async def run() -> None:
+        async with Classifier.open(Settings(model=model_directory)):
+            pass
+
+    with pytest.raises(StartupError, match="the backend does not load: damaged; nothing to run the network with"):
+        asyncio.run(asyncio.wait_for(run(), 30))

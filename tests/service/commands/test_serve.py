@@ -1,18 +1,24 @@
 """`r3d-serve` as a user runs it."""
 
+import hashlib
 import json
+import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from engine_builder.manifest import Manifest
 from service import __version__
 from service.classification.bundled_model import bundled_model
 from service.settings import Settings
 
+from ...support.fake_gpu_packages import engine
 from ...support.programs import finished, serving
 from ...support.videos import write_video
 from ...support.waiting import eventually
@@ -86,3 +92,30 @@ def test_running_requests_are_finished_on_sigterm(model_directory: Path, tmp_pat
         assert not running.done()
         assert len(running.result(30).json()["clips"]) == 40
         assert served.wait() == 0
+
+
+GPU_SERVER = """
+import sys
+import pytest
+from tests.support.fake_cuda import Machine
+from tests.support.fake_gpu_packages import install
+install(pytest.MonkeyPatch(), Machine(["NVIDIA L4"]))
+from service.commands.serve import main
+sys.argv = ["r3d-serve", "--port", "0", "--model", sys.argv[1]]
+main()
+"""
+
+
+def test_a_damaged_engine_ends_the_start_with_a_reason(model_directory: Path, tmp_path: Path) -> None:
+    """With status 1: PyCUDA, and its stand-in, would end it with SIGABRT if a context were left."""
+    content = b"damaged"
+    (tmp_path / "model.onnx").symlink_to(model_directory / "model.onnx")
+    (tmp_path / "model.fp16.engine").write_bytes(content)
+    entry = engine(sha256=hashlib.sha256(content).hexdigest())
+    Manifest.load(model_directory).model_copy(update={"engines": (entry,)}).save(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", GPU_SERVER, str(tmp_path)],
+        env=os.environ | {"R3D_BACKEND": "tensorrt"}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "failed: the backend does not load: tensorrt cannot load model.fp16.engine" in done.stderr.splitlines()[-1]

@@ -1,6 +1,10 @@
 """Which backend is taken, and the reason that is given."""
 
+import importlib
+import re
 import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -54,18 +58,67 @@ def test_without_pycuda_auto_falls_back_and_says_so(
         choose(Settings(backend="tensorrt"), model_directory, with_engine)
 
 
-@pytest.mark.parametrize("broken", ["pycuda.driver", "tensorrt"])
-def test_without_a_driver_auto_falls_back_and_says_so(
-    model_directory: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch, broken: str
-) -> None:
-    """TensorRT and PyCUDA are installed, but not what they need."""
-    install(monkeypatch, Machine(), broken)
+NO_SYMBOL = "_driver.so: undefined symbol: cuCtxCreate_v4"
+OTHER = "libcurand.so.10: cannot open shared object file: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("machine", "broken", "error", "reason"),
+    [
+        (Machine(), "pycuda.driver", NO_DRIVER, f"there is no NVIDIA driver here ({NO_DRIVER})"),
+        (Machine(), "pycuda.driver", NO_SYMBOL, "the NVIDIA driver is older than the CUDA that PyCUDA was built with"),
+        (Machine(), "pycuda.driver", OTHER, f"PyCUDA is installed, but cannot be loaded ({OTHER}): build it again"),
+        (Machine(), "tensorrt", OTHER, f"tensorrt is installed, but cannot be loaded ({OTHER}): install it again"),
+        (Machine([]), None, "", "there is no NVIDIA GPU here (cuInit failed: no CUDA-capable device is detected)"),
+        (
+            Machine(driver=12040), None, "",
+            "PyCUDA is for CUDA 13, the NVIDIA driver knows CUDA 12.4: update it to r580 or later, or install the "
+            "extra `gpu-cu12`",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_missing_for_a_gpu_is_a_reason_to_fall_back(
+    model_directory: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch,
+    machine: Machine, broken: str | None, error: str, reason: str,
+) -> None:  # fmt: skip
+    install(monkeypatch, machine, broken, error)
     with_engine = manifest.model_copy(update={"engines": (engine(),)})
     choice = choose(Settings(), model_directory, with_engine)
     assert choice.package in PACKAGES
-    assert f"TensorRT: the extra `gpu` cannot be used here ({NO_DRIVER})" in choice.reason
-    with pytest.raises(StartupError, match=r"R3D_BACKEND=tensorrt, but the extra `gpu` cannot be used here"):
+    assert f"TensorRT: {reason}" in choice.reason
+    with pytest.raises(StartupError, match=re.escape(f"R3D_BACKEND=tensorrt, but {reason}")):
         choose(Settings(backend="tensorrt"), model_directory, with_engine)
+
+
+def test_a_gpu_that_is_not_there(model_directory: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, Machine())
+    with_engine = manifest.model_copy(update={"engines": (engine(),)})
+    with pytest.raises(StartupError, match=r"there is no GPU 0, 7 here \(invalid device ordinal\)"):
+        choose(Settings(backend="tensorrt", devices=(0, 7)), model_directory, with_engine)
+
+
+def test_tensorrt_of_a_cuda_that_the_driver_does_not_know_is_not_even_loaded(
+    model_directory: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NVIDIA's module would hand out a runtime that refers to nothing, and end the process when it is used."""
+    machine = Machine(driver=12080)
+    install(monkeypatch, machine, "tensorrt", "it was loaded")
+    monkeypatch.setattr(importlib.import_module("pycuda.driver"), "get_version", lambda: (12, 8, 0))
+    monkeypatch.setattr("service.inference.backends.gpu_packages.version", only("tensorrt-cu13-bindings"))
+    with_engine = manifest.model_copy(update={"engines": (engine(),)})
+    with pytest.raises(StartupError, match=r"tensorrt is for CUDA 13, the NVIDIA driver knows CUDA 12\.8"):
+        choose(Settings(backend="tensorrt"), model_directory, with_engine)
+
+
+def only(distribution: str) -> Callable[[str], str]:
+    """For `importlib.metadata.version`: only this is installed."""
+
+    def version(name: str) -> str:
+        if name != distribution:
+            raise PackageNotFoundError(name)
+        return "11.4.0.106"
+
+    return version
 
 
 def test_a_provider_that_is_missing(model_directory: Path, manifest: Manifest) -> None:

@@ -7,13 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
+from engine_builder.manifest import Frames
+from service.errors import BackendLostError
 from service.inference.backends.protocol import Backend
+from service.inference.selection import Choice
 from service.settings import Settings
 
 from ...support.client import problem
 from ...support.live_server import LiveServer, StubServer
-from ...support.stubs import BrightnessBackend, factory_of
+from ...support.stubs import BrightnessBackend, Gate, factory_of
+from ...support.waiting import eventually
 
 
 @contextmanager
@@ -72,21 +77,50 @@ def test_a_request_that_the_end_of_the_drain_cuts_off_is_told_to_come_again(mode
         assert (cut_off.headers["retry-after"], cut_off.headers["connection"]) == ("2", "close")
 
 
-def test_a_backend_that_breaks_is_seen_in_health(model_directory: Path, video: Path) -> None:
-    backend = BrightnessBackend()
+def test_a_lost_backend_ends_the_server_once_it_has_answered(model_directory: Path, video: Path) -> None:
+    """A new process is what gets a lost GPU back; so the status says that it failed, and supervisors start one."""
+    gate = Gate()
 
-    def broken(_: object) -> None:
-        raise RuntimeError("device lost")
+    def broken(frames: Frames) -> None:
+        gate(frames)
+        raise BackendLostError("device lost")
 
-    with LiveServer(Settings(model=model_directory), factory_of(backend)) as live:
+    backend = BrightnessBackend(max_batch=1)
+    with LiveServer(Settings(model=model_directory), factory_of(backend)) as live, ThreadPoolExecutor(3) as threads:
         live.wait_ready()
+        gate.close()
         backend.before = broken
-        statuses = [live.post(video.read_bytes()).status_code for _ in range(5)]
-        assert statuses[0] == 500
-        assert statuses[-1] == 503
-        health = live.wait_ready("failed")
-        assert health.status_code == 503
-        assert "device lost" in health.json()["reason"]
+        posts = [threads.submit(live.post, video.read_bytes()) for _ in range(3)]
+        gate.wait_held()
+        eventually(lambda: live.lifecycle.admission.active == 3)
+        gate.open()
+        assert sorted({post.result(30).status_code for post in posts}) in ([500], [500, 503])
+        eventually(lambda: live.server.should_exit)
+        assert live.server.failure is not None
+        assert "device lost" in live.server.failure
+        assert live.lifecycle.health[0] == "failed"
+
+
+def test_one_lost_device_of_two_is_told(model_directory: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(frames: Frames) -> None:
+        if frames.any():  # not while it warms up
+            raise BackendLostError("device lost")
+
+    gate = Gate()
+    bad, good = BrightnessBackend(max_batch=1, before=lost), BrightnessBackend(max_batch=1, before=gate)
+    two = Choice("stub", "fp32", "two devices", [factory_of(bad), factory_of(good)])
+    monkeypatch.setattr("service.classification.classifier.ways", lambda *_: iter([two]))
+    with LiveServer(Settings(model=model_directory)) as live, ThreadPoolExecutor(1) as thread:
+        live.wait_ready()
+        assert "r3d_workers 2.0" in live.client.get("/metrics").text
+        gate.close()  # so that the bad one has to take a clip
+        post = thread.submit(live.post, video.read_bytes())
+        health = live.wait_ready("degraded")
+        gate.open()
+        assert post.result(30).status_code == 500
+        assert (health.status_code, health.json()["reason"]) == (200, "1 of 2 workers are left; the log says why")
+        assert "r3d_workers 1.0" in live.client.get("/metrics").text
+        assert live.post(video.read_bytes()).status_code == 200
 
 
 def test_too_large_is_refused_at_the_limit(model_directory: Path, video: Path) -> None:
