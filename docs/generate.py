@@ -80,16 +80,16 @@ def command_page() -> Iterator[str]:
     for name in PROGRAMS:
         text = told(name)
         yield f"## {name}\n\n```text\n{text}\n```\n"
-        for command in COMMAND.findall(text):
+        for command in COMMAND.findall(text.partition("Commands:")[2]):
             yield f"### {name} {command}\n\n```text\n{told(name, command)}\n```\n"
 
 
 def told(name: str, *arguments: str) -> str:
-    """A program's `--help`, without boxes."""
+    """A program's `--help`, without boxes, and without the settings, which have a page of their own."""
     program = Path(sys.executable).with_name(name)
     plain = os.environ | {"TYPER_USE_RICH": "0", "COLUMNS": "100", "NO_COLOR": "1"}
     done = subprocess.run([program, *arguments, "--help"], capture_output=True, text=True, check=True, env=plain)
-    return done.stdout.strip()
+    return "".join(done.stdout.partition("Usage:")[1:]).strip()
 
 
 PAGES = {"settings.md": settings_page, "errors.md": errors_page, "command-line.md": command_page}
