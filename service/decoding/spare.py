@@ -77,7 +77,10 @@ def _live(connection: socket.socket, video: bytes | None) -> int:
         return 0
     call_it(WORKING)
     job = Fork.model_validate_json(packet).job
-    limit(space + job.memory_bytes, job.seconds)
+    try:
+        limit(space + job.memory_bytes, job.seconds)
+    except OSError:
+        return UNCONFINED
     if job.require_sandbox and missing(active):
         return UNCONFINED
     parent, upload = descriptors

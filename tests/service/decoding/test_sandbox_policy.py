@@ -17,6 +17,7 @@ from ...support.live_server import StubServer
 from ...support.stubs import BrightnessBackend, factory_of
 
 WITHOUT_LANDLOCK = "tests.support.fork_server_without_landlock"
+WITHOUT_LIMITS = "tests.support.fork_server_without_limits"
 ALL = {"network_namespace", "rlimits", "capabilities", "landlock", "seccomp"}
 
 
@@ -57,6 +58,14 @@ def test_required_decodes_nothing_in_a_child_that_is_not_confined(video: Path, m
     monkeypatch.setattr(Decoder, "_check_sandbox", lambda *_: None)
     with pytest.raises(DecoderUnavailableError, match="could not be confined"):
         asyncio.run(clips("required", video))
+
+
+def test_a_child_that_cannot_be_limited_decodes_nothing_and_it_is_not_the_videos_fault(
+    video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.decoding.fork_client.SERVER_MODULE", WITHOUT_LIMITS)
+    with pytest.raises(DecoderUnavailableError, match="could not be confined"):
+        asyncio.run(clips("best-effort", video))
 
 
 def test_health_and_metrics_tell(stub_server: StubServer) -> None:
