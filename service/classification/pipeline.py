@@ -3,9 +3,9 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,7 +65,7 @@ class Pipeline:
         Cancelling it kills the decoder and drops the clips still queued. Raises ServiceError.
         """
         query = query or Query()
-        [done] = await self._counted(path, [query.over(self._manifest.sampling)], query, on_clip, on_progress)
+        [done] = await self._classify(path, [query.over(self._manifest.sampling)], query, on_clip, on_progress)
         return done
 
     async def classify_each(
@@ -75,21 +75,7 @@ class Pipeline:
 
         A clip that has the same frames in several goes through the network once. Each sampling must find a clip.
         """
-        return await self._counted(path, samplings, Query(), on_clip, None)
-
-    async def _counted(
-        self,
-        path: Path,
-        samplings: Sequence[Sampling],
-        query: Query,
-        on_clip: OnClip | None,
-        on_progress: OnProgress | None,
-    ) -> list[Classification]:
-        self._active += 1
-        try:
-            return await self._classify(path, samplings, query, on_clip, on_progress)
-        finally:
-            self._active -= 1
+        return await self._classify(path, samplings, Query(), on_clip, None)
 
     async def _classify(
         self,
@@ -100,14 +86,15 @@ class Pipeline:
         on_progress: OnProgress | None,
     ) -> list[Classification]:
         query.check(self._manifest)
-        started = time.monotonic()
-        window = asyncio.Semaphore(scheduling.window(self._active, self._batcher.workers))
-        run = _Run(window, several=len(samplings) > 1, embedding=query.embedding)
-        job = job_of(path, self._manifest.clip, self._settings, samplings, self._decode_threads())
-        job = job.model_copy(update={"start": query.start or 0.0, "end": query.end})
-        parts = [Counting(sampling, Tally.over(len(self._manifest.labels))) for sampling in samplings]
-        async with self._decoder.open(job, on_progress) as stream:
-            await self._collect(stream, run, parts, on_clip)
+        with self._one_more():
+            started = time.monotonic()
+            window = asyncio.Semaphore(scheduling.window(self._active, self._batcher.workers))
+            run = _Run(window, several=len(samplings) > 1, embedding=query.embedding)
+            job = job_of(path, self._manifest.clip, self._settings, samplings, self._decode_threads())
+            job = job.model_copy(update={"start": query.start or 0.0, "end": query.end})
+            parts = [Counting(sampling, Tally.over(len(self._manifest.labels))) for sampling in samplings]
+            async with self._decoder.open(job, on_progress) as stream:
+                await self._collect(stream, run, parts, on_clip)
         if stream.opened is None or stream.ended is None or not all(part.clips for part in parts):
             raise VideoTooShortError("no whole clip was decoded")
         known = (stream.opened, stream.ended, started, run.decoded, time.monotonic(), job.start, job.end)
@@ -116,6 +103,15 @@ class Pipeline:
         workers, decoding = self._batcher.workers, stream.ended.busy_seconds
         self._network_bound = scheduling.is_network_bound(inference, workers, decoding)
         return done
+
+    @contextmanager
+    def _one_more(self) -> Iterator[None]:
+        """A video more in progress, as long as the block lasts."""
+        self._active += 1
+        try:
+            yield
+        finally:
+            self._active -= 1
 
     async def _collect(self, stream: ClipStream, run: _Run, parts: Sequence[Counting], on_clip: OnClip | None) -> None:
         """Have the video decoded, and its clips counted by the sampling they are of."""

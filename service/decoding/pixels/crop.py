@@ -9,9 +9,6 @@ from .conversion import Conversion
 from .grid import CropFormat, Grid, Picture
 from .tone import PQ, to_standard_range
 
-# The crop is made in parts: what one works on stays in the processor's cache.
-PARTS = 7
-
 
 @dataclass(frozen=True)
 class _Kind:
