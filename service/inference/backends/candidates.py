@@ -43,7 +43,7 @@ def _openvino(directory: Path, manifest: Manifest, settings: Settings) -> list[C
 
     threads = settings.cpu_threads or available_cpus()
     usual = streams_of(threads)
-    numbers = sorted({1, usual, threads}) if usual > 1 else [1]
+    numbers = sorted({1, usual, threads})
     found = []
     checked: dict[Precision, Path] = {}  # one graph serves several precisions, and hashing it takes a while
     supported = supported_precisions()

@@ -89,6 +89,12 @@ def test_two_threads_a_stream(threads: int, streams: int) -> None:
     assert streams_of(threads) == streams
 
 
+def test_two_cores_may_have_a_clip_each(model_directory: Path, manifest: Manifest) -> None:
+    settings = Settings(cpu_threads=2, backend="openvino", precision="fp32")
+    candidates = candidates_for(settings, model_directory, manifest)
+    assert [(len(each.factories), each.usual) for each in candidates] == [(1, True), (2, False)]
+
+
 def test_many_cores_get_a_worker_a_stream(model_directory: Path, manifest: Manifest) -> None:
     settings = Settings(cpu_threads=4, backend="openvino", precision="fp32")
     candidates = candidates_for(settings, model_directory, manifest)
