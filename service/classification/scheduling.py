@@ -29,20 +29,13 @@ def window(active_videos: int, workers: int) -> int:
     return max(WINDOW, workers + 2) if active_videos == 1 else WINDOW
 
 
-def decode_threads(decode_slots: int, open_videos: int, network_bound: bool) -> int:
+def decode_threads(decode_slots: int, open_videos: int) -> int:
     """Threads for one more video beside `open_videos` others.
 
-    A lone video gets the idle CPUs, unless the network wants them: a thread more makes each frame dearer. Among several
-    videos, a thread each wastes the least.
+    A lone video gets the idle CPUs, so that its first clip is soon there. A thread more makes each frame a twentieth
+    dearer: among several videos, a thread each wastes the least.
     """
-    if network_bound:
-        return 1
     return max(1, min(MAX_DECODE_THREADS, decode_slots // (open_videos + 1)))
-
-
-def is_network_bound(inference_seconds: float, workers: int, decode_seconds: float) -> bool:
-    """Whether a video of which this is known was held up by the network, not by decoding."""
-    return inference_seconds / workers > decode_seconds
 
 
 def goes_ahead(clip_index: int) -> bool:
