@@ -21,8 +21,8 @@ import openvino  # noqa: E402
 logger = logging.getLogger(__name__)
 
 INPUT_CLIPS = 1
-# Two cores work well together on a clip, more do not, so that is tried first: on 16 cores, 8 streams of 2 gave the whole service 1.4 to 1.7
-# times the clips/s of all 16 on one clip after the other (benchmarks/NOTES.md).
+# Two cores work well together on a clip, more do not, so that is tried first: on 16 cores, 8 streams of 2 gave the
+# whole service 1.4 to 1.7 times the clips/s of all 16 on one clip after the other (benchmarks/NOTES.md).
 STREAM_THREADS = 2
 # Precision -> what OpenVINO calls the type that it computes in. An int8 network says itself where its integers are.
 HINTS: dict[Precision, str] = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
