@@ -24,7 +24,7 @@ CUDA_OPTIONS = {
 EXACT = {"use_tf32": "0"}
 # A convolution remembers cuDNN's plan for one shape, the last, and makes another whenever the batch has another size:
 # 65 ms a batch (H100, r3d_18), where a clip takes 1.2. So each of these has a session; batches are filled up to them.
-GPU_SIZES = (1, 4, 16, 32)
+GPU_SIZES = (1, 2, 4, 8, 16, 32)
 
 
 def pick_provider(wanted: str) -> str:
