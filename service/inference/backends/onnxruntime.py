@@ -14,16 +14,17 @@ from .onnx_bias import with_separate_biases
 from .page_locked import page_locked
 from .protocol import Description
 
+ERRORS = 3  # and worse
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 CUDA_OPTIONS = {
     "prefer_nhwc": "1",  # the tensor cores' layout
     "cudnn_conv_algo_search": "HEURISTIC",
-    "arena_extend_strategy": "kSameAsRequested",  # sizes are fixed: doubling what is asked for would be waste
+    "arena_extend_strategy": "kSameAsRequested",  # doubling takes 8.5 GB where this takes 5.0 (H100, r3d_18)
 }
 # fp32 means fp32: TF32 rounds to ten bits.
 EXACT = {"use_tf32": "0"}
-# A convolution remembers cuDNN's plan for one shape, the last, and makes another whenever the batch has another size:
-# 65 ms a batch (H100, r3d_18), where a clip takes 1.2. So each of these has a session; batches are filled up to them.
+# A convolution keeps cuDNN's plan for the last shape only: batches of 1 and 2 clips, or 8 and 7, in turn took 63 to 72
+# ms each (H100, r3d_18), where one clip takes 1.1. So each of these has a session, and batches are filled up to them.
 GPU_SIZES = (1, 2, 4, 8, 16, 32)
 
 
@@ -44,7 +45,8 @@ def sessions(model: Path, precision: str, provider: str, device: int, threads: i
     """A network loaded `count` times. Raises RuntimeError when the provider does not take it."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3
+    options.log_severity_level = ERRORS
+    onnxruntime.set_default_logger_severity(ERRORS)  # or each session for CUDA warns that CUDA is no plugin
     network: Path | bytes = model
     settings: dict[str, str] = {}
     disabled: list[str] = []

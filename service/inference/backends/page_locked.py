@@ -20,11 +20,11 @@ def cuda_driver() -> Any:
 
 @contextmanager
 def page_locked(array: Frames) -> Iterator[None]:
-    """Keep an array's memory where it is, so that uploads from it are eight times as fast (38 MB: 0.7 ms, not 6).
+    """Keep an array's memory where it is, so that uploads from it are eight times as fast (38 MB: 0.7 ms, not 6; H100).
 
     A CUDA context must be this thread's, as it is where a session for CUDA was loaded. The array must outlive the
-    block: memory that is freed while it is locked makes later uploads from the same addresses fail. Where locking
-    fails, as by a limit of the container, uploads are slow, and the log says so.
+    block: memory that is freed while it is locked makes later uploads from the same addresses fail. Where it cannot be
+    locked, uploads are slow, and the log says so.
     """
     driver = cuda_driver()
     address = ctypes.c_void_p(array.ctypes.data)
