@@ -21,10 +21,6 @@ from ..batch.names import Names
 from ..batch.outcome import Answer, FileClassifier, FileWorker, OnProgress, Refusal
 from .progress import RunProgress
 
-SOME_FAILED = 1
-BAD_USAGE = 2
-CANNOT_START = 3
-
 # Complaints of so many seconds are printed together: to draw the bars anew takes longer than to read of a hundred files
 # that are gone.
 TOGETHER_SECONDS = 0.1
