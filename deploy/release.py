@@ -64,6 +64,9 @@ def install(wheel: Path, folder: Path) -> Path:
     run(sys.executable, "-m", "venv", folder)
     programs = folder / "bin"
     run(programs / "pip", "install", "-q", "-c", ROOT / "constraints.txt", f"{wheel}[cpu]")
+    # Again, by name: the environment would else remember where on this machine the wheel was.
+    again = ("--no-deps", "--force-reinstall", "--no-index", "--find-links", wheel.parent)
+    run(programs / "pip", "install", "-q", *again, "r3d")
     return programs
 
 
