@@ -12,7 +12,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt
 BUNDLED := engine_builder/camera_motion
 
-.PHONY: serve test lint docs soak clean
+.PHONY: serve test lint docs soak release clean
 .DELETE_ON_ERROR:
 
 serve: .venv/.serve $(if $(filter $(PUBLISHED),$(MODEL)),,$(MODEL)/model.json)
@@ -23,6 +23,10 @@ test: .venv/.$(TEST_EXTRAS) lint
 
 docs: .venv/.docs
 	$(BIN)/properdocs build
+
+# Wheel, source archive, list of packages, images, tag; publishes nothing.
+release: .venv/.release
+	$(BIN)/python deploy/release.py
 
 soak: .venv/.$(TEST_EXTRAS)
 	$(BIN)/python -m tests.system.soak
@@ -48,6 +52,10 @@ models/camera-motion/model.json: $(BUNDLED)/camera_motion.wts $(BUNDLED)/labels.
 
 .venv/.docs: pyproject.toml constraints.txt | .venv/bin/python
 	$(INSTALL) -e '.[docs]'
+	touch $@
+
+.venv/.release: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e '.[release]'
 	touch $@
 
 # openapi-python-client wants an older typer than our programs, for a command line that is the same in both.

@@ -14,6 +14,7 @@ from .cli_added import add_integers, add_tensorrt, print_ignored
 from .cli_options import PrecisionOptions, SamplingOptions
 from .clips import ClipFormat, Sampling
 from .files import sha256_of
+from .needed import alone, reason_to_build
 from .serving import find_serving
 from .tensorrt.build import EngineOptions, Runtime
 from .weights import read_weights
@@ -42,6 +43,14 @@ class TensorRtOptions:
         list[Path] | None,
         typer.Option(help="Video to verify the engine with (not of int8); may be given again.", exists=True),
     ] = None
+    if_needed: Annotated[
+        bool, typer.Option("--if-needed", help="Not where an engine that fits is there; one builder at a time.")
+    ] = False
+
+    @property
+    def runtime(self) -> Runtime | None:
+        """What the engine is for, if there is to be one."""
+        return Runtime(self.engine.value.replace("-", "_")) if self.engine is not None else None
 
 
 def build(
@@ -59,7 +68,6 @@ def build(
     """Make a model directory the service can load: the ONNX network, the manifest and, if asked for, an engine."""
     if tensorrt.verify_with and precision.calibrate:
         raise typer.BadParameter("--verify-with: an int8 engine is verified with clips of --calibrate")
-    serving = find_serving() if tensorrt.engine is not None and tensorrt.verify else None
     options = BuildOptions(
         name=name or output.resolve().name,
         clip=ClipFormat(frames=sampling.clip_frames, **({} if normalize else NOT_NORMALISED)),
@@ -67,14 +75,31 @@ def build(
         precisions=precision.precisions,
         sampling=sampling.sampling,
     )
+    if not tensorrt.if_needed:
+        _build(weights, output, options, precision, tensorrt)
+        return
+    if tensorrt.runtime is None:
+        raise typer.BadParameter("--if-needed: it is about an engine: --engine")
+    with alone(output):
+        reason = reason_to_build(output, weights, precision.precision.value, tensorrt.runtime.value, find_serving())
+        if reason is None:
+            console.print(f"{output}: an engine that fits is there", soft_wrap=True)
+        else:
+            console.print(reason, soft_wrap=True, markup=False, highlight=False)
+            _build(weights, output, options, precision, tensorrt)
+
+
+def _build(
+    weights: Path, output: Path, options: BuildOptions, precision: PrecisionOptions, tensorrt: TensorRtOptions
+) -> None:
+    serving = find_serving() if tensorrt.engine is not None and tensorrt.verify else None
     found = read_weights(weights)
     manifest = build_from(found, sha256_of(weights), output, options)
     print_ignored(found.ignored)
     console.print(f"{output}: {manifest.architecture}, {len(manifest.labels)} classes", soft_wrap=True)
     calibrated = add_integers(output, precision)
-    if tensorrt.engine is not None:
-        runtime = Runtime(tensorrt.engine.value.replace("-", "_"))
-        engine = EngineOptions(runtime, tensorrt.max_batch, tensorrt.portable)
+    if tensorrt.runtime is not None:
+        engine = EngineOptions(tensorrt.runtime, tensorrt.max_batch, tensorrt.portable)
         add_tensorrt(output, precision.precision, engine, serving, calibrated, tensorrt.verify_with or ())
 
 

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any, Protocol, cast
 
 from .errors import VerificationError
-from .manifest import ClipFormat, Engine, Frames, Manifest, Outputs
+from .manifest import ClipFormat, Engine, Frames, Manifest, Outputs, Precision
 
 GROUP = "r3d.serving"
 
@@ -108,6 +108,9 @@ class Serving(Protocol):
 
     def runtime_problem(self, runtime: str) -> str | None:
         """Why engines of `tensorrt` or `tensorrt_rtx` cannot run on this machine; None if nothing speaks against it."""
+
+    def engine_problem(self, directory: Path, manifest: Manifest, precision: Precision, runtime: str) -> str | None:
+        """Why no engine of the manifest, of this precision and runtime, runs on GPU 0; None if one does."""
 
     def trt_logger(self, trt: ModuleType) -> Any:
         """What takes the messages of a TensorRT module: it has one for as long as the process lives, the first."""

@@ -25,6 +25,8 @@ def usual_decode_workers() -> int:
 
 
 PREFIX = "R3D_"
+# Where containers find secrets, a file each, named as its variable.
+SECRETS = Path("/run/secrets")
 BackendName = Literal["auto", "tensorrt", "openvino", "onnxruntime"]
 PrecisionChoice = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 SandboxPolicy = Literal["best-effort", "required"]
@@ -92,7 +94,11 @@ class Settings(BaseSettings):
     )
     drain_seconds: Annotated[float, Field(ge=0, description="time running requests get after SIGTERM")] = 30.0
     api_key: Annotated[
-        SecretStr | None, Field(min_length=8, description="bearer token asked for on everything but health")
+        SecretStr | None,
+        Field(
+            min_length=8,
+            description="bearer token asked for on everything but health; may be in a file `/run/secrets/r3d_api_key`",
+        ),
     ] = None
     cors_origins: Annotated[
         Origins, Field(description="origins whose pages may ask, comma-separated, such as https://example.org; or *")
@@ -119,13 +125,14 @@ class SettingsError(Exception):
 
 
 def settings_from_environment(**changes: object) -> Settings:
-    """The environment's settings, with `changes` in place of its values.
+    """The environment's settings, or else those of files in `SECRETS`, with `changes` in place of their values.
 
     Raises SettingsError, also for a variable that begins as settings do and is none.
     """
     complaints = [_unknown(name) for name in unknown_variables(os.environ)]
     try:
-        settings = Settings(**changes)  # type: ignore[arg-type]
+        secrets = SECRETS if os.access(SECRETS, os.R_OK | os.X_OK) else None
+        settings = Settings(_secrets_dir=secrets, **changes)  # type: ignore[arg-type]
     except ValidationError as error:
         complaints += [_bad(str(item["loc"][0]), item["msg"], item["input"]) for item in error.errors()]
     if complaints:

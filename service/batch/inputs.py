@@ -85,6 +85,12 @@ class Inputs:
             yield path
 
 
+def look_at(video: Path) -> None:
+    """Raises OSError for a file that is not there or may not be read. Never waits for a pipe's other end."""
+    if video != STANDARD_INPUT:
+        os.close(os.open(video, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+
+
 def videos_in(folder: Path, recursive: bool, or_itself: bool = False) -> Iterator[Path]:
     """The files in a folder that are videos by content, by name; the folder where there is none, if `or_itself`.
 

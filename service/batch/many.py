@@ -34,6 +34,13 @@ async def classify_all(
     return failed
 
 
+Look = Callable[[Path], None]
+
+
+def _unseen(_: Path) -> None:
+    """A `Look` that does not."""
+
+
 def _unwatched(_: Path) -> AbstractContextManager[OnProgress]:
     return nullcontext(unheard)
 
@@ -41,16 +48,22 @@ def _unwatched(_: Path) -> AbstractContextManager[OnProgress]:
 class Here(Generic[Answer]):
     """A few files at a time, in this event loop."""
 
-    def __init__(self, classify: FileWorker[Answer], jobs: int, watch: Watch = _unwatched) -> None:
-        """`watch` is entered for each file, and gives what is called with the file's progress."""
+    def __init__(
+        self, classify: FileWorker[Answer], jobs: int, watch: Watch = _unwatched, look: Look = _unseen
+    ) -> None:
+        """`watch` is entered for each file that is worked on, and gives what is called with the file's progress.
+
+        `look` is called with each name in the thread that reads them; a file for which it raises OSError is refused.
+        """
         self._classify = classify
         self._jobs = jobs
         self._watch = watch
+        self._look = look
 
     async def outcomes(self, videos: Iterable[Path]) -> AsyncGenerator[tuple[Path, Answer | Refusal]]:
         """See `Executor`. Names are read in a thread, only a few ahead, and may come slowly."""
         through: asyncio.Queue[tuple[Path, Answer | Refusal] | None] = asyncio.Queue()
-        with ReadAhead(videos) as names:
+        with ReadAhead((video, self._refused(video)) for video in videos) as names:
             workers = [asyncio.create_task(self._work(names, through)) for _ in range(self._jobs)]
             working = asyncio.gather(*workers)
             working.add_done_callback(lambda _: through.put_nowait(None))
@@ -63,10 +76,22 @@ class Here(Generic[Answer]):
                     each.cancel()
                 await asyncio.gather(working, *workers, return_exceptions=True)
 
+    def _refused(self, video: Path) -> Refusal | None:
+        try:
+            self._look(video)
+        except OSError as error:
+            return Refusal.unreadable(error)
+        return None
+
     async def _work(
-        self, names: ReadAhead[Path], through: "asyncio.Queue[tuple[Path, Answer | Refusal] | None]"
+        self,
+        names: ReadAhead[tuple[Path, Refusal | None]],
+        through: "asyncio.Queue[tuple[Path, Answer | Refusal] | None]",
     ) -> None:
-        while (video := await names.next()) is not None:
-            with self._watch(video) as on_progress:
-                outcome = await outcome_of(self._classify, video, on_progress)
+        while (named := await names.next()) is not None:
+            video, refused = named
+            outcome: Answer | Refusal | None = refused
+            if outcome is None:
+                with self._watch(video) as on_progress:
+                    outcome = await outcome_of(self._classify, video, on_progress)
             through.put_nowait((video, outcome))

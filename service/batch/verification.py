@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, VerificationError
+from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, Precision, VerificationError
 
 from ..classification.pipeline import job_of
 from ..decoding.decoder import Decoder
@@ -152,6 +152,13 @@ def runtime_problem(runtime: str) -> str | None:
     """See `Serving.runtime_problem`."""
     gpus = find_gpus((0,))
     found = gpus if isinstance(gpus, str) else import_runtime(runtime)
+    return found if isinstance(found, str) else None
+
+
+def engine_problem(directory: Path, manifest: Manifest, precision: Precision, runtime: str) -> str | None:
+    """See `Serving.engine_problem`."""
+    engines = tuple(engine for engine in manifest.engines if engine.runtime == runtime)
+    found = find_engine(directory, manifest.model_copy(update={"engines": engines}), (0,), precision)
     return found if isinstance(found, str) else None
 
 

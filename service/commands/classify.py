@@ -4,13 +4,30 @@ import logging
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from engine_builder.manifest import MAX_SPREAD_CLIPS, MAX_STRIDE, Aggregate, Tail
-
+from ..batch.command_line import (
+    BAD_USAGE,
+    CANNOT_START,
+    SOME_FAILED,
+    AggregateChoice,
+    Clips,
+    Embedding,
+    End,
+    FrameRate,
+    Listed,
+    Recursive,
+    Start,
+    Stride,
+    TailChoice,
+    Threshold,
+    TopK,
+    Videos,
+    clips_of,
+)
 from ..batch.inputs import STANDARD_INPUT, Inputs, NamingError
 from ..batch.local import local
 from ..batch.names import Names
@@ -23,23 +40,19 @@ from ..settings import available_cpus
 from .environment import MODEL_HELP, ended, load_settings
 from .outputs import Format, report_in
 from .progress import RunProgress
-from .run import BAD_USAGE, CANNOT_START, SOME_FAILED, Run, kept_standard_input, with_standard_input
+from .run import Run, kept_standard_input, with_standard_input
 from .version import Version
 
 PROGRAM = "r3d-classify"
-
-VIDEOS_HELP = "Video files; folders, for the videos in them; patterns in quotes; - is a video on standard input."
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
 @app.command()
 def classify(
-    videos: Annotated[list[str] | None, typer.Argument(help=VIDEOS_HELP)] = None,
-    manifest: Annotated[
-        Path | None, typer.Option("--from", help="A list of files and folders, one a line; - is standard input.")
-    ] = None,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders within folders too.")] = False,
+    videos: Videos = None,
+    manifest: Listed = None,
+    recursive: Recursive = False,
     out: Annotated[
         Path | None, typer.Option(help="Write JSON lines to this file; videos that are in it are left out.")
     ] = None,
@@ -54,18 +67,18 @@ def classify(
         Format, typer.Option("--format", help="table; json: one answer a line; csv: a line a clip; vtt, srt: captions.")
     ] = "table",
     every_clip: Annotated[bool, typer.Option("--every-clip", help="Clips in the table, below the segments.")] = False,
-    top_k: Annotated[int | None, typer.Option(min=1, help="Labels listed per clip. Default: 5.")] = None,
-    frame_rate: Annotated[float | None, typer.Option(min=0.001, max=1000, help="Resample to this rate.")] = None,
-    clips: Annotated[str | None, typer.Option(metavar="N|all", help="That many clips, spread over the video.")] = None,
-    stride: Annotated[int | None, typer.Option(min=1, max=MAX_STRIDE, help="Frames from clip to clip.")] = None,
-    start: Annotated[float | None, typer.Option(min=0, help="Seconds of the video to start from.")] = None,
-    end: Annotated[float | None, typer.Option(min=0, help="Seconds of the video to end before.")] = None,
-    tail: Annotated[Tail | None, typer.Option(help="What becomes of frames that fill no clip.")] = None,
-    aggregate: Annotated[Aggregate | None, typer.Option(help="What decides the label.")] = None,
-    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Clips less sure are in no segment.")] = None,
-    embedding: Annotated[bool, typer.Option("--embedding", help="Each clip's features, in JSON lines.")] = False,
+    top_k: TopK = None,
+    frame_rate: FrameRate = None,
+    clips: Clips = None,
+    stride: Stride = None,
+    start: Start = None,
+    end: End = None,
+    tail: TailChoice = None,
+    aggregate: AggregateChoice = None,
+    threshold: Threshold = None,
+    embedding: Embedding = False,
     version: Version = False,
-) -> None:  # fmt: skip
+) -> None:
     """Classify video files.
 
     Exit status: 0 all good, 1 some failed, 2 bad usage, 3 nothing can be classified: no model, or no service.
@@ -74,7 +87,7 @@ def classify(
     form = "json" if json or out else form
     if embedding and form != "json":
         raise typer.BadParameter("it is told in JSON lines: --json, or --out FILE", param_hint="--embedding")
-    query = Query(frame_rate, _clips(clips), stride, tail, aggregate, threshold, start, end, embedding)
+    query = Query(frame_rate, clips_of(clips), stride, tail, aggregate, threshold, start, end, embedding)
     options = Options(top_k, query)
     inputs = Inputs(videos or [], manifest, recursive)
     _check_usage(inputs, out)
@@ -112,14 +125,6 @@ def _check_usage(inputs: Inputs, out: Path | None) -> None:
             raise typer.BadParameter("a video on standard input has no name to be recorded by: leave out --out")
         if sys.stdin.isatty():
             raise typer.BadParameter("standard input is a terminal: send a video, as in r3d-classify - < video.mp4")
-
-
-def _clips(text: str | None) -> int | Literal["all"] | None:
-    if text is None or text == "all":
-        return text  # type: ignore[return-value]
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_SPREAD_CLIPS:
-        raise typer.BadParameter(f"a number from 1 to {MAX_SPREAD_CLIPS}, or all", param_hint="--clips")
-    return int(text)
 
 
 def main() -> None:

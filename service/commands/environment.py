@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from ..batch.command_line import told
 from ..settings import Settings, SettingsError, settings_from_environment
 from .published_model import ToldError, published_model
 
@@ -29,6 +30,5 @@ def load_settings(model: Path | None) -> Settings:
 def ended(program: str, error: Exception, status: int) -> typer.Exit:
     """The end of a program, with `status`, for a reason that is told once."""
     if not isinstance(error, ToldError):
-        told = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
-        typer.echo(f"{program}: {told}", err=True)
+        typer.echo(f"{program}: {told(error)}", err=True)
     return typer.Exit(status)

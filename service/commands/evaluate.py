@@ -12,6 +12,7 @@ from rich.console import Console
 
 from engine_builder.manifest import Manifest, ManifestError, Sampling
 
+from ..batch.command_line import BAD_USAGE, CANNOT_START, SOME_FAILED
 from ..batch.names import Names
 from ..batch.outcome import Refusal
 from ..batch.results_file import ResultsFile
@@ -25,7 +26,7 @@ from ..settings import Settings, available_cpus
 from .environment import ended, load_settings
 from .evaluation_tables import print_figures
 from .progress import RunProgress
-from .run import BAD_USAGE, CANNOT_START, SOME_FAILED, Run
+from .run import Run
 from .version import Version
 
 PROGRAM = "r3d-evaluate"

@@ -7,23 +7,54 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Generic
+from types import TracebackType
+from typing import Generic, Self
 
 from rich.console import Console
 
 from ..api.schemas import ClassifyAnswer
-from ..batch.inputs import STANDARD_INPUT
+from ..batch.inputs import STANDARD_INPUT, look_at
 from ..batch.many import Here, classify_all
 from ..batch.names import Names
 from ..batch.outcome import Answer, FileClassifier, FileWorker, OnProgress, Refusal
 from .progress import RunProgress
 
-SOME_FAILED = 1
-BAD_USAGE = 2
-CANNOT_START = 3
+# Complaints of so many seconds are printed together: to draw the bars anew takes longer than to read of a hundred files
+# that are gone.
+TOGETHER_SECONDS = 0.1
 
 Opening = AbstractAsyncContextManager[FileClassifier]
+
+
+class Complaints:
+    """What is said of files that failed. Use it in an event loop, for the length of a block."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._lines: list[str] = []
+        self._loop = asyncio.get_running_loop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._print()
+
+    def add(self, line: str) -> None:
+        """Say it, soon."""
+        if not self._lines:
+            self._loop.call_later(TOGETHER_SECONDS, self._print)
+        self._lines.append(line)
+
+    def _print(self) -> None:
+        if self._lines:
+            text = "\n".join(self._lines)
+            self._lines.clear()
+            self._console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)
@@ -43,7 +74,9 @@ class Run(Generic[Answer]):
 
     async def _over(self, opening: AbstractAsyncContextManager[FileWorker[Answer]], jobs: int) -> bool:
         async with opening as worker:
-            return not await classify_all(self._left(), Here(worker, jobs, self.progress.watch), self._tell)
+            with Complaints(self.errors) as complaints:
+                here = Here(worker, jobs, self.progress.watch, look_at)
+                return not await classify_all(self._left(), here, partial(self._tell, complaints))
 
     def _left(self) -> Iterator[Path]:
         for video in self.inputs:
@@ -52,9 +85,9 @@ class Run(Generic[Answer]):
             else:
                 self.progress.leave_out()
 
-    def _tell(self, video: Path, outcome: Answer | Refusal) -> None:
+    def _tell(self, complaints: Complaints, video: Path, outcome: Answer | Refusal) -> None:
         if isinstance(outcome, Refusal):
-            self.errors.print(f"{video}: {outcome.detail}", style="red", markup=False, highlight=False, soft_wrap=True)
+            complaints.add(f"{video}: {outcome.detail}")
         self.report(video, outcome)
         self.progress.advance()
 

@@ -1,84 +1,126 @@
-"""An archive on a Ray cluster, through Ray Data: `python -m service.ray_cluster.batch MANIFEST OUT.jsonl`.
+"""An archive on a Ray cluster: `python -m service.ray_cluster.batch --from LIST.txt --out RESULTS.jsonl --replicas 8`.
 
-What `r3d-classify --from MANIFEST --out OUT.jsonl` does on one machine, and goes on the same way after a kill. The
-files must be readable under the same names on every node; the results are written where this runs.
+What `r3d-classify` does on one machine with the same options, and goes on the same way after a kill. The files must be
+readable under the same names on every node; the list is read, and the results are written, where this runs.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import AsyncExitStack
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import ray.data
 import typer
 
-from ..batch.inputs import Inputs
-from ..batch.local import local
-from ..batch.many import classify_all
-from ..batch.outcome import Options, Outcome, outcome_of, unheard
-from ..batch.results_file import Line, open_results
+from ..batch.command_line import (
+    BAD_USAGE,
+    CANNOT_START,
+    SOME_FAILED,
+    AggregateChoice,
+    Clips,
+    Embedding,
+    End,
+    FrameRate,
+    Listed,
+    Recursive,
+    Start,
+    Stride,
+    TailChoice,
+    Threshold,
+    TopK,
+    Videos,
+    clips_of,
+    told,
+)
+from ..batch.inputs import STANDARD_INPUT, Inputs, NamingError
+from ..batch.many import Here, classify_all
+from ..batch.outcome import Options, Outcome, Refusal
+from ..batch.results_file import ResultsFile, open_results
 from ..classification.query import Query
-from ..settings import settings_from_environment
+from ..errors import StartupError
+from ..settings import PREFIX
+from .actors import Size, on_ray
+from .environment import environment
 
-Row = dict[str, Any]
+PROGRAM = "service.ray_cluster.batch"
 
-
-class Actor:
-    """A pipeline, loaded; a row's `file` to a row with its `line` of results."""
-
-    def __init__(self, options: Options) -> None:
-        self._runner = asyncio.Runner()
-        self._stack = AsyncExitStack()
-        opening = local(settings_from_environment(), options)
-        self._classify = self._runner.run(self._stack.enter_async_context(opening))
-
-    def __call__(self, row: Row) -> Row:
-        """Classify one file. Raises StartupError when the fault is not the file's."""
-        video = Path(row["file"])
-        outcome = self._runner.run(outcome_of(self._classify, video, unheard))
-        return {"line": Line.of(video, outcome).text()}
+app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 
 
-class OnRay:
-    """Files spread over actors on a Ray cluster."""
-
-    def __init__(self, options: Options, replicas: int, cpus: float, gpus: float) -> None:
-        """`cpus` and `gpus` are what each of the `replicas` needs."""
-        self._options = options
-        self._resources: dict[str, Any] = {"concurrency": replicas, "num_cpus": cpus, "num_gpus": gpus}
-
-    async def outcomes(self, videos: Iterable[Path]) -> AsyncGenerator[tuple[Path, Outcome]]:
-        """See `Executor`."""
-        files = [{"file": str(video)} for video in videos]
-        # Many small blocks: results come back, and are safe from a kill, while the rest is worked on.
-        rows = ray.data.from_items(files, override_num_blocks=len(files))
-        lines = iter(rows.map(Actor, fn_constructor_args=(self._options,), **self._resources).iter_rows())
-        while (row := await asyncio.to_thread(next, lines, None)) is not None:
-            line = Line.model_validate_json(row["line"])
-            yield Path(line.file), line.outcome
-
-
+@app.command()
 def classify(
-    manifest: Annotated[Path, typer.Argument(help="A file that names videos, one a line.", exists=True)],
-    out: Annotated[Path, typer.Argument(help="Results, a JSON line per video; videos that are in it are left out.")],
+    out: Annotated[Path, typer.Option(help="Results, a JSON line for each video; videos that are in it are left out.")],
+    videos: Videos = None,
+    manifest: Listed = None,
+    recursive: Recursive = False,
     replicas: Annotated[int, typer.Option(min=1, help="Actors, each with a pipeline of its own.")] = 1,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Files at a time per actor. Default: its CPUs.")] = None,
     cpus: Annotated[float, typer.Option(min=0.1, help="CPUs per actor.")] = 2,
     gpus: Annotated[float, typer.Option(min=0, help="GPUs per actor, or a share of one.")] = 0,
-    top_k: Annotated[int | None, typer.Option(min=1, help="Labels listed per clip. Default: 5.")] = None,
-    embedding: Annotated[bool, typer.Option("--embedding", help="Each clip's features too.")] = False,
+    model: Annotated[Path | None, typer.Option(help="Model directory, on every node. Default: R3D_MODEL.")] = None,
+    top_k: TopK = None,
+    frame_rate: FrameRate = None,
+    clips: Clips = None,
+    stride: Stride = None,
+    start: Start = None,
+    end: End = None,
+    tail: TailChoice = None,
+    aggregate: AggregateChoice = None,
+    threshold: Threshold = None,
+    embedding: Embedding = False,
 ) -> None:
-    """Classify the files that a manifest names on a Ray cluster."""
-    with open_results(out) as results:
-        left = [video for video in Inputs((), manifest) if results.names.add(str(video))]
-        if left:
-            executor = OnRay(Options(top_k, Query(embedding=embedding)), replicas, cpus, gpus)
-            asyncio.run(classify_all(left, executor, results.add))
+    """Classify video files on a Ray cluster.
+
+    Exit status: 0 all good, 1 some failed, 2 bad usage, 3 nothing can be classified.
+    """
+    query = Query(frame_rate, clips_of(clips), stride, tail, aggregate, threshold, start, end, embedding)
+    settings = environment(cpus) | ({} if model is None else {f"{PREFIX}MODEL": str(model)})
+    size = Size(replicas, cpus, gpus, jobs or math.ceil(cpus), settings)
+    inputs = Inputs(videos or [], manifest, recursive)
+    if not inputs.names and inputs.listed is None:
+        raise typer.BadParameter("name a video or a folder of them, or a list with --from")
+    if str(STANDARD_INPUT) in inputs.names:
+        raise typer.BadParameter("a video on standard input is on no other node")
+    with ExitStack() as stack:
+        try:
+            inputs.check()
+            results = stack.enter_context(open_results(out))
+        except (StartupError, OSError) as error:
+            raise _ended(error, BAD_USAGE) from error
+        try:
+            failed = asyncio.run(_classify(inputs, results, Options(top_k, query), size))
+        except NamingError as error:  # in a list that is read as it comes
+            raise _ended(error, BAD_USAGE) from error
+        except (StartupError, OSError) as error:
+            raise _ended(error, CANNOT_START) from error
+    if failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _ended(error: Exception, status: int) -> typer.Exit:
+    typer.echo(f"{PROGRAM}: {told(error)}", err=True)
+    return typer.Exit(status)
+
+
+async def _classify(inputs: Inputs, results: ResultsFile, options: Options, size: Size) -> int:
+    """How many failed."""
+
+    def report(video: Path, outcome: Outcome) -> None:
+        if isinstance(outcome, Refusal):
+            typer.echo(f"{video}: {outcome.detail}", err=True)
+        results.add(video, outcome)
+
+    def left() -> Iterator[Path]:
+        return (video for video in inputs if results.names.add(str(video)))
+
+    async with on_ray(options, size) as classifier:
+        return await classify_all(left(), Here(classifier, size.replicas * size.jobs), report)
 
 
 def main() -> None:
     """Entry point."""
-    typer.run(classify)
+    app(prog_name=f"python -m {PROGRAM}")
 
 
 if __name__ == "__main__":

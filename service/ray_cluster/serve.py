@@ -1,11 +1,9 @@
-"""The same app on a Ray cluster (the `ray` extra): `serve run service.ray_cluster.serve:app min_replicas=2`.
+"""The same app on a Ray cluster (the `ray` extra): `serve deploy deploy/ray.yaml`.
 
 Replicas are added and removed with the number of requests in progress. `R3D_...` settings are taken from the
-environment of `serve run`.
+environment of `serve run`, or from `runtime_env` of a configuration.
 """
 
-import math
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,10 +17,11 @@ from ..classification.scheduling import max_requests
 from ..settings import settings_from_environment
 from ..web.app import create_app
 from ..web.lifecycle import Lifecycle, State
+from .environment import environment
 
 
 class Arguments(BaseModel):
-    """Arguments of `serve run`, `name=value`."""
+    """Arguments of `serve run`, `name=value`, and `args` of a configuration."""
 
     min_replicas: int = Field(default=1, ge=1)
     max_replicas: int = Field(default=4, ge=1)
@@ -58,15 +57,8 @@ class Replica:
             raise RuntimeError(lifecycle.reason)
 
 
-def environment(arguments: Arguments) -> dict[str, str]:
-    """The settings of a replica: what is set here, and as many decoders and threads as it has CPUs."""
-    cpus = str(math.ceil(arguments.num_cpus))
-    given = {name: value for name, value in os.environ.items() if name.startswith("R3D_")}
-    return {"R3D_DECODE_WORKERS": cpus, "R3D_CPU_THREADS": cpus} | given
-
-
 def app(arguments: Arguments) -> Application:
-    """What `serve run` deploys."""
+    """What is deployed."""
     settings = settings_from_environment()
     deployment = serve.deployment(
         name="r3d",
@@ -81,7 +73,7 @@ def app(arguments: Arguments) -> Application:
         ray_actor_options={
             "num_cpus": arguments.num_cpus,
             "num_gpus": arguments.num_gpus,
-            "runtime_env": {"env_vars": environment(arguments)},
+            "runtime_env": {"env_vars": environment(arguments.num_cpus)},
         },
     )
     bound: Application = deployment(serve.ingress(loaded_app)(Replica)).bind()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine_builder.errors import VerificationError
-from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, Outputs
+from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, Outputs, Precision
 from engine_builder.serving import Backend, Description, find_serving
 
 
@@ -72,6 +72,9 @@ class ServingStub:
 
     def runtime_problem(self, runtime: str) -> str | None:
         return None
+
+    def engine_problem(self, directory: Path, manifest: Manifest, precision: Precision, runtime: str) -> str | None:
+        return None if any(each.precision == precision for each in manifest.engines) else "none of this precision"
 
     def trt_logger(self, trt: ModuleType) -> Any:
         return find_serving().trt_logger(trt)

@@ -26,6 +26,27 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert (settings.model, settings.max_upload_bytes, settings.backend) == (tmp_path, 1000, "openvino")
 
 
+def test_a_secret_may_be_in_a_file_and_the_environment_goes_before(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("service.settings.SECRETS", tmp_path)
+    (tmp_path / "r3d_api_key").write_text("of the file\n")
+    (tmp_path / "another").write_text("of another program")
+    found = settings_from_environment().api_key
+    assert found is not None
+    assert found.get_secret_value() == "of the file"
+    monkeypatch.setenv("R3D_API_KEY", "of the environment")
+    found = settings_from_environment().api_key
+    assert found is not None
+    assert found.get_secret_value() == "of the environment"
+    monkeypatch.delenv("R3D_API_KEY")
+    (tmp_path / "r3d_api_key").write_text("short")
+    with pytest.raises(SettingsError) as raised:
+        settings_from_environment()
+    assert "R3D_API_KEY" in str(raised.value)
+    assert "short" not in str(raised.value).replace("shorter", "")
+
+
 BAD = {
     "R3D_MAX_UPLOAD_BYTES": ("0", "many"),
     "R3D_BACKEND": ("magic",),

@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,12 +12,15 @@ from pathlib import Path
 
 import httpx
 import psutil
+import yaml
 
 from .programs import program
 from .waiting import eventually
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
+# Free ones: those of Ray's own range are another node's on this machine.
+WORKER_PORTS = ("--min-worker-port=0", "--max-worker-port=0")
 ENVIRONMENT = {
     "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "service.ray_cluster.proxy:middlewares",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -33,15 +37,20 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running Ray. `environment` leads programs to it."""
+    """A running Ray. `environment` leads programs to it; `dashboard` is where `serve deploy` goes."""
 
     head: "subprocess.Popen[bytes]"
     environment: Mapping[str, str]
+    dashboard: str
 
     def replicas(self) -> list[psutil.Process]:
         """Its processes that are a copy of a deployment."""
-        children = psutil.Process(self.head.pid).children(recursive=True)
-        return [process for process in children if "ServeReplica:" in _title(process)]
+        return titled(self.head, "ServeReplica:")
+
+
+def titled(node: "subprocess.Popen[bytes]", title: str) -> list[psutil.Process]:
+    """A node's processes with this in their title."""
+    return [process for process in psutil.Process(node.pid).children(recursive=True) if title in _title(process)]
 
 
 def _title(process: psutil.Process) -> str:
@@ -58,9 +67,16 @@ def ray(directory: Path, cpus: int, **environment: str) -> Iterator[Cluster]:
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     others = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     variables = others | ENVIRONMENT | token | environment
-    ports = ["--port=0", f"--ray-client-server-port={free_port()}", f"--dashboard-agent-listen-port={free_port()}"]
+    dashboard = free_port()
+    ports = [
+        f"--dashboard-port={dashboard}",
+        "--port=0",
+        f"--ray-client-server-port={free_port()}",
+        f"--dashboard-agent-listen-port={free_port()}",
+    ]
     options = [
-        "--include-dashboard=false",
+        *WORKER_PORTS,
+        "--include-dashboard=true",
         "--disable-usage-stats",
         f"--temp-dir={directory}",
     ]
@@ -70,18 +86,35 @@ def ray(directory: Path, cpus: int, **environment: str) -> Iterator[Cluster]:
             address = directory / "ray_current_cluster"
             eventually(lambda: head.poll() is not None or (address.exists() and address.read_text()), START_SECONDS)
             assert head.returncode is None, "Ray did not start"
-            yield Cluster(head, variables | {"RAY_ADDRESS": address.read_text()})
+            led = variables | {"RAY_ADDRESS": address.read_text()}
+            yield Cluster(head, led, f"http://127.0.0.1:{dashboard}")
         finally:
-            _end(head)
+            kill_node(head)
 
 
-def _end(head: "subprocess.Popen[bytes]") -> None:
+@contextmanager
+def another_node(cluster: Cluster, cpus: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """A second node of the cluster, on this machine too, for as long as the block lasts or until it is killed."""
+    address = f"--address={cluster.environment['RAY_ADDRESS']}"
+    options = [f"--num-cpus={cpus}", f"--dashboard-agent-listen-port={free_port()}", *WORKER_PORTS]
+    start = [program("ray"), "start", address, "--block", *options]
+    null = subprocess.DEVNULL
+    with subprocess.Popen(start, env=cluster.environment, stdout=null, stderr=null) as node:
+        try:
+            eventually(lambda: node.poll() is not None or titled(node, "raylet"), START_SECONDS)
+            assert node.returncode is None, "the node did not start"
+            yield node
+        finally:
+            kill_node(node)
+
+
+def kill_node(node: "subprocess.Popen[bytes]") -> None:
     """At once: what it would tidy up, nobody needs."""
-    processes = psutil.Process(head.pid).children(recursive=True) if head.poll() is None else []
+    processes = psutil.Process(node.pid).children(recursive=True) if node.poll() is None else []
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    head.kill()
+    node.kill()
     assert psutil.wait_procs(processes, STOP_SECONDS)[1] == []
 
 
@@ -89,20 +122,42 @@ def _end(head: "subprocess.Popen[bytes]") -> None:
 def serve(cluster: Cluster, application: str, *arguments: str) -> Iterator[str]:
     """`serve run` on it, with the address of its HTTP proxy once that answers for a replica that is ready."""
     port, variables = free_port(), cluster.environment
-    start = [program("serve"), "start", "--http-port", str(port)]
+    # Nodes of a test are on one machine, and have one port.
+    start = [program("serve"), "start", "--http-port", str(port), "--proxy-location", "HeadOnly"]
     subprocess.run(start, env=variables, check=True, capture_output=True, timeout=START_SECONDS)
     command = [program("serve"), "run", application, *arguments]
     url = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        try:
-            return httpx.get(f"{url}/health").status_code == 200
-        except httpx.TransportError:
-            return False
-
     with subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            eventually(answers, START_SECONDS)
+            eventually(lambda: _answers(url), START_SECONDS)
             yield url
         finally:
             process.kill()
+
+
+def deploy(cluster: Cluster, config: Path, folder: Path, **arguments: float) -> str:
+    """`serve deploy` of a configuration, at a free port and with these arguments; the address, once it answers."""
+    port, wanted = free_port(), yaml.safe_load(config.read_text())
+    wanted["http_options"]["port"] = port
+    [application] = wanted["applications"]
+    application["args"] |= arguments
+    changed = folder / config.name
+    changed.write_text(yaml.safe_dump(wanted))
+    command = [program("serve"), "deploy", str(changed), "--address", cluster.dashboard]
+    subprocess.run(command, env=cluster.environment, check=True, capture_output=True, timeout=START_SECONDS)
+    url = f"http://127.0.0.1:{port}"
+    eventually(lambda: _answers(url), START_SECONDS)
+    return url
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def archive(cluster: Cluster, *options: str) -> "subprocess.Popen[str]":
+    """A run of `service.ray_cluster.batch` on it; read what it says, or it stands still one day."""
+    command = [sys.executable, "-m", "service.ray_cluster.batch", *options]
+    return subprocess.Popen(command, env=cluster.environment, stderr=subprocess.PIPE, text=True)

@@ -12,7 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from service.settings import Settings
+from service.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -33,8 +33,14 @@ def test_the_default_target_is_the_cpu_and_no_final_stage_compiles() -> None:
     stages = re.split(r"^FROM ", (DEPLOY / "Dockerfile").read_text(), flags=re.MULTILINE)[1:]
     names = [re.search(r" AS (\S+)", stage)[1] for stage in stages]  # type: ignore[index]
     assert names == ["cpu-build", "gpu-build", "gpu", "cpu"]
+    for stage in stages[:2]:
+        assert stage.count("--mount=type=cache,target=/root/.cache/pip") == 2
+        assert "cyclonedx-py environment" in stage
     for stage in stages[2:]:
         assert "USER 10001:10001" in stage
+        assert " HOME=/tmp " in stage
+        for label in ("licenses", "source", "revision", "version"):
+            assert f"org.opencontainers.image.{label}=" in stage
         assert "HEALTHCHECK" in stage
         assert "g++" not in stage
         assert "pip" not in stage
@@ -54,9 +60,21 @@ def compose() -> Any:
     return yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 
 
-def test_compose_fits_its_schema() -> None:
-    done = tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(DEPLOY / "compose.yaml"))
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.key.yaml"])
+def test_compose_fits_its_schema(name: str) -> None:
+    done = tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(DEPLOY / name))
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_compose_is_open_to_this_machine_only_and_takes_the_key_from_a_file() -> None:
+    services, keyed = compose()["services"], yaml.safe_load((DEPLOY / "compose.key.yaml").read_text())
+    for service in services.values():
+        assert all(port.startswith(("127.0.0.1:", "${R3D_ADDRESS:-127.0.0.1}:")) for port in service.get("ports", ()))
+        assert "R3D_API_KEY" not in service.get("environment", {})
+    assert keyed["services"].keys() <= services.keys()
+    [secret] = keyed["secrets"]
+    assert f"{PREFIX}API_KEY" == secret.upper()
+    assert all(service == {"secrets": [secret]} for service in keyed["services"].values())
 
 
 def test_compose_services() -> None:
@@ -87,9 +105,9 @@ def test_what_compose_mounts_is_there() -> None:
 
 def test_settings_named_in_deploy_exist() -> None:
     known = {f"R3D_{name.upper()}" for name in Settings.model_fields}
-    of_compose = {"R3D_PORT", "R3D_GPU_PORT", "R3D_WEIGHTS"}
+    of_compose = {"R3D_ADDRESS", "R3D_PORT", "R3D_GPU_PORT", "R3D_KEY_FILE", "R3D_WEIGHTS"}
     for path in DEPLOY.rglob("*"):
-        if path.is_file():
+        if path.is_file() and path.name != "api-key.txt":
             used = set(re.findall(r"R3D_[A-Z_]+[A-Z]", path.read_text()))
             assert used <= known | of_compose, path
 
@@ -106,7 +124,7 @@ def resources(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
 def test_kubernetes_resources_fit_their_schemas(resources: list[dict[str, Any]]) -> None:
     kinds = {resource["kind"] for resource in resources}
     wanted = {"Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy"}
-    assert wanted <= kinds <= wanted | {"Job"}
+    assert wanted <= kinds <= wanted | {"PersistentVolumeClaim"}
     for resource in resources:
         kubernetes_validate.validate(resource, "1.33", strict=True)
 
@@ -138,5 +156,3 @@ def test_the_deployment(resources: list[dict[str, Any]]) -> None:
         assert selector.items() <= labels.items()
     if container["image"].endswith(":gpu"):
         assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
-        job = of_kind["Job"]["spec"]["template"]
-        assert "app.kubernetes.io/name" not in job.get("metadata", {}).get("labels", {}), "no requests for the builder"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.batch.inputs import Inputs, NamingError
+from service.batch.inputs import STANDARD_INPUT, Inputs, NamingError, look_at
 
 HEAD = b"\0\0\0\x20ftypisom"
 
@@ -91,3 +91,10 @@ def test_a_list_is_read_as_it_is_needed(folder: Path) -> None:
         pipe.write(b"a\n" + b"b\n" * io.DEFAULT_BUFFER_SIZE)
         assert list(islice(lines, 2)) == [Path("a"), Path("b")]
     os.close(reading)
+
+
+def test_a_look_tells_what_is_missing_and_waits_for_no_pipe(folder: Path) -> None:
+    for name in (STANDARD_INPUT, folder / "b.mp4", folder / "pipe.mp4"):
+        look_at(name)
+    with pytest.raises(FileNotFoundError):
+        look_at(folder / "gone")

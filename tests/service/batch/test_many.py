@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.api.schemas import ClassifyAnswer
+from service.batch.inputs import look_at
 from service.batch.many import Here, classify_all
 from service.batch.outcome import OnProgress, Outcome, Refusal
 from service.batch.read_ahead import AHEAD
@@ -84,3 +85,19 @@ def test_a_list_that_cannot_be_read_ends_it_with_its_reason() -> None:
     with pytest.raises(OSError, match="Input/output error"):
         asyncio.run(classify_all(broken(), Here(refuse, 4), lambda video, _: told.append(video)))
     assert told == [Path("a")]
+
+
+def test_a_file_that_is_gone_is_refused_before_anyone_works_on_it(tmp_path: Path) -> None:
+    there, gone = tmp_path / "there", [tmp_path / str(number) for number in range(AHEAD * 3)]
+    there.touch()
+    told: dict[Path, Outcome] = {}
+    worked_on: list[Path] = []
+
+    async def classify(video: Path, on_progress: OnProgress) -> ClassifyAnswer:
+        worked_on.append(video)
+        return await refuse(video, on_progress)
+
+    asyncio.run(classify_all([*gone, there], Here(classify, 2, look=look_at), told.__setitem__))
+    assert worked_on == [there]
+    assert {path for path, outcome in told.items() if isinstance(outcome, Refusal) and outcome.status == 0} == {*gone}
+    assert len(told) == len(gone) + 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, VerificationError
+from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, Precision, VerificationError
 from engine_builder.sample_clips import made_up_clips
 from engine_builder.serving import Serving, find_serving
 from engine_builder.verify import answers, verify_model
@@ -146,6 +146,22 @@ def test_every_engine_is_verified_and_a_wrong_one_found(directory: Path) -> None
     assert "probabilities differ by up to" in str(wrong.problem)
     assert {result.problem for result in others} == {None}
     assert [engine.verification for engine in Manifest.load(directory).engines] == [None, wrong.measured]
+
+
+@pytest.mark.usefixtures("machine")
+def test_whether_an_engine_fits_this_machine(directory: Path) -> None:
+    def problem(precision: Precision = "fp16", runtime: str = "tensorrt") -> str:
+        return str(verification.engine_problem(directory, Manifest.load(directory), precision, runtime))
+
+    assert "no TensorRT engine" in problem()
+    add_engine(directory, "model.other.engine", gpu_name="NVIDIA A10")
+    assert "made for NVIDIA A10" in problem()
+    add_engine(directory, "model.fp16.engine")
+    assert problem() == "None"
+    assert "no TensorRT engine in fp32" in problem("fp32")
+    assert "no TensorRT engine" in problem(runtime="tensorrt_rtx")
+    (directory / "model.fp16.engine").write_bytes(b"damaged")
+    assert "its SHA-256 is" in problem()
 
 
 def bright(*labels: int) -> Frames:

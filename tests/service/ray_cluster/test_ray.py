@@ -1,8 +1,6 @@
 """The service on a real, local Ray: replicas, one of them killed, and an archive."""
 
 import json
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -10,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
 from service.api.schemas import ClassifyAnswer
 from service.web.page import STATIC
 
+from ...support.processes import ROOT
 from ...support.programs import json_lines
-from ...support.ray_cluster import Cluster, ray, serve
+from ...support.ray_cluster import Cluster, archive, deploy, ray
 from ...support.waiting import eventually
+from .load import ask_on_and_on, busy
 
 pytest.importorskip("ray")
 
@@ -36,11 +35,9 @@ class Service:
 
 @pytest.fixture(scope="module")
 def service(model_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    arguments = ("min_replicas=2", "max_replicas=2", "num_cpus=1")
-    with (
-        ray(tmp_path_factory.mktemp("ray"), cpus=4, R3D_MODEL=str(model_directory)) as cluster,
-        serve(cluster, "service.ray_cluster.serve:app", *arguments) as url,
-    ):
+    folder = tmp_path_factory.mktemp("ray")
+    with ray(folder, cpus=4, R3D_MODEL=str(model_directory)) as cluster:
+        url = deploy(cluster, ROOT / "deploy" / "ray.yaml", folder, min_replicas=2, max_replicas=2, num_cpus=1)
         eventually(lambda: len(cluster.replicas()) == 2, SECONDS)
         yield Service(cluster, url)
 
@@ -75,21 +72,11 @@ def test_an_archive_goes_through_the_cluster(service: Service, model_directory: 
     manifest, out = tmp_path / "list", tmp_path / "out.jsonl"
     manifest.write_text("\n".join(names))
     out.write_text(json.dumps({"file": names[0], "result": "kept"}) + "\n" + '{"torn')
-    command = [
-        sys.executable,
-        "-m",
-        "service.ray_cluster.batch",
-        str(manifest),
-        str(out),
-        "--replicas",
-        "2",
-        "--cpus",
-        "1",
-        "--embedding",
-    ]
-    environment = service.cluster.environment
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    options = ["--from", str(manifest), "--out", str(out), "--replicas", "2", "--cpus", "1", "--embedding"]
+    with archive(service.cluster, *options) as run:
+        said = run.communicate(timeout=100)[1]
+    assert run.returncode == 1, said
+    assert f"{names[3]}: No such file or directory" in said
     records = {each["file"]: each for each in json_lines(out)}
     assert sorted(records) == sorted(names)
     assert records[names[0]]["result"] == "kept"
@@ -99,23 +86,10 @@ def test_an_archive_goes_through_the_cluster(service: Service, model_directory: 
     assert {len(clip["embedding"]) for name in names[4:] for clip in records[name]["result"]["clips"]} == {64}
 
 
-def ask_on_and_on(url: str, stop: threading.Event, outcomes: Counter[str]) -> None:
-    with httpx.Client(timeout=SECONDS) as session:
-        while not stop.is_set():
-            answer = session.post(f"{url}/classify", files={"file": SAMPLE.read_bytes()})
-            good = answer.status_code == 200 and answer.json()["label"] == "zoom in"
-            clean = answer.status_code == 503 and "Retry-After" in answer.headers and answer.json()["detail"]
-            outcomes["good" if good else "clean" if clean else answer.text[:200]] += 1
-
-
-def busy(process: psutil.Process) -> float:
-    return float(sum(process.cpu_times()[:2]))
-
-
 def test_replicas_share_the_load_and_one_may_die(service: Service) -> None:
     outcomes: Counter[str] = Counter()
     stop = threading.Event()
-    threads = [threading.Thread(target=ask_on_and_on, args=(service.url, stop, outcomes)) for _ in range(6)]
+    threads = [threading.Thread(target=ask_on_and_on, args=(service.url, SAMPLE, stop, outcomes)) for _ in range(6)]
     pair = service.cluster.replicas()
     before = {process.pid: busy(process) for process in pair}
     for thread in threads:

@@ -1,0 +1,48 @@
+"""What every command over many files is asked with, in typer's terms."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from engine_builder.manifest import MAX_SPREAD_CLIPS, MAX_STRIDE, Aggregate, Tail
+
+Videos = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Video files; folders, for the videos in them; patterns in quotes; - is a video on standard input."
+    ),
+]
+Listed = Annotated[
+    Path | None, typer.Option("--from", help="A list of files and folders, one a line; - is standard input.")
+]
+Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Folders within folders too.")]
+TopK = Annotated[int | None, typer.Option(min=1, help="Labels listed per clip. Default: 5.")]
+FrameRate = Annotated[float | None, typer.Option(min=0.001, max=1000, help="Resample to this rate.")]
+Clips = Annotated[str | None, typer.Option(metavar="N|all", help="That many clips, spread over the video.")]
+Stride = Annotated[int | None, typer.Option(min=1, max=MAX_STRIDE, help="Frames from clip to clip.")]
+Start = Annotated[float | None, typer.Option(min=0, help="Seconds of the video to start from.")]
+End = Annotated[float | None, typer.Option(min=0, help="Seconds of the video to end before.")]
+TailChoice = Annotated[Tail | None, typer.Option(help="What becomes of frames that fill no clip.")]
+AggregateChoice = Annotated[Aggregate | None, typer.Option(help="What decides the label.")]
+Threshold = Annotated[float | None, typer.Option(min=0, max=1, help="Clips less sure are in no segment.")]
+Embedding = Annotated[bool, typer.Option("--embedding", help="Each clip's features, in JSON lines.")]
+
+# How such a command ends.
+SOME_FAILED = 1
+BAD_USAGE = 2
+CANNOT_START = 3
+
+
+def clips_of(text: str | None) -> int | Literal["all"] | None:
+    """The value of `Clips`. Raises typer.BadParameter."""
+    if text is None or text == "all":
+        return text  # type: ignore[return-value]
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_SPREAD_CLIPS:
+        raise typer.BadParameter(f"a number from 1 to {MAX_SPREAD_CLIPS}, or all", param_hint="--clips")
+    return int(text)
+
+
+def told(error: Exception) -> str:
+    """What is said of an error that ends a command: of a file, its name too."""
+    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
