@@ -29,9 +29,9 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-# Seconds, for a client that is refused: a model is loaded in about one; behind a balancer another instance is there
-# now, and a lone one is back a little later. Where the backend failed, a supervisor starts another process.
-RETRY_AFTER = {State.STARTING: "1", State.DRAINING: "2", State.FAILED: "5"}
+# Seconds, for a client that is refused: most models are loaded in two. Who drains, or has failed, is to be followed by
+# another process. `curl --retry 5` comes five times, whichever instance it meets then: that is to outlast a restart.
+RETRY_AFTER = {State.STARTING: "2", State.DRAINING: "5", State.FAILED: "5"}
 
 
 def lifecycle_of(request: Request) -> "Lifecycle":

@@ -63,7 +63,7 @@ def test_who_comes_while_it_drains_is_told_to_come_again_on_another_connection(
         live.lifecycle.drain()
         refused = live.post(video.read_bytes())
         problem(refused, 503, "not-ready")
-        assert (refused.headers["retry-after"], refused.headers["connection"]) == ("2", "close")
+        assert (refused.headers["retry-after"], refused.headers["connection"]) == ("5", "close")
 
 
 def test_a_request_that_the_end_of_the_drain_cuts_off_is_told_to_come_again(model_directory: Path, video: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_request_that_the_end_of_the_drain_cuts_off_is_told_to_come_again(mode
         live.server._loop.call_soon_threadsafe(live.lifecycle.aborted.set)  # type: ignore[union-attr]
         cut_off = running.result(20)
         problem(cut_off, 503, "not-ready")
-        assert (cut_off.headers["retry-after"], cut_off.headers["connection"]) == ("2", "close")
+        assert (cut_off.headers["retry-after"], cut_off.headers["connection"]) == ("5", "close")
 
 
 @contextmanager
@@ -117,7 +117,7 @@ def test_an_upload_that_the_end_of_the_drain_cuts_off_is_told_so(model_directory
             answer = answer_to(connection)
             ended.set()
             problem(answer, 503, "not-ready")
-            assert (answer.headers["retry-after"], answer.headers["connection"]) == ("2", "close")
+            assert (answer.headers["retry-after"], answer.headers["connection"]) == ("5", "close")
 
 
 def test_an_answer_that_is_given_while_it_drains_closes_its_connection(model_directory: Path, video: Path) -> None:
