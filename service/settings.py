@@ -9,10 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-
-def available_cpus() -> int:
-    """The CPUs this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+from .machine import available_cpus
 
 
 def usual_decode_workers() -> int:
@@ -73,10 +70,15 @@ class Settings(BaseSettings):
     max_frames: Annotated[int, Field(ge=1, description="longest video, in frames: 2 hours at 30/s")] = 216_000
     max_frame_pixels: Annotated[int, Field(ge=1, description="largest frame, in pixels: 4096 x 2176")] = 4096 * 2176
     decode_memory_bytes: Annotated[
-        int, Field(ge=64 << 20, description="memory a decoder may take, over an idle one")
+        int, Field(ge=64 << 20, description="memory a decoder may take, over an idle one; videos are open as they fit")
     ] = 768 << 20
     decode_workers: Annotated[
-        int, Field(ge=1, le=1024, description="videos decoded at once; four times as many may be open")
+        int,
+        Field(
+            ge=1,
+            le=1024,
+            description="videos decoded at once; four times as many may be open; fewer where memory is short",
+        ),
     ] = Field(default_factory=usual_decode_workers)
     sandbox: Annotated[
         SandboxPolicy, Field(description="required: do not start unless decoders can be confined by every mechanism")

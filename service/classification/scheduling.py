@@ -9,6 +9,8 @@ WINDOW = 4
 # Videos that may be open for one that is decoded: decode slots change hands with every clip, so that a short video need
 # not wait until a long one is through. Each costs a process with a few frames.
 OPEN_PER_DECODE_SLOT = 4
+# Memory that is left for the server itself, with its network.
+SERVER_BYTES = 1 << 30
 # More threads for one video gain nothing (16 cores of an Intel Xeon, 720p: 164 ms for a short video with 4, 129 with 8,
 # 131 with 16), and each takes a frame's memory.
 MAX_DECODE_THREADS = 8
@@ -17,6 +19,12 @@ MAX_DECODE_THREADS = 8
 def open_slots(decode_slots: int) -> int:
     """Videos that may be open, where `decode_slots` of them are decoded at a time."""
     return decode_slots * OPEN_PER_DECODE_SLOT
+
+
+def slots_that_fit(decode_slots: int, decode_bytes: int, memory: int) -> tuple[int, int]:
+    """Decode slots and open slots, at least one: every open video may take `decode_bytes` of `memory` bytes."""
+    fitting = max(1, (memory - SERVER_BYTES) // decode_bytes)
+    return min(decode_slots, fitting), min(open_slots(decode_slots), fitting)
 
 
 def max_requests(queue_clips: int) -> int:

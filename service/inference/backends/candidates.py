@@ -12,7 +12,8 @@ from pathlib import Path
 from engine_builder.manifest import Manifest, ManifestError, Precision, checked_file
 
 from ...errors import StartupError
-from ...settings import Settings, available_cpus
+from ...machine import available_cpus
+from ...settings import Settings
 from .double_buffered import DoubleBuffered
 from .protocol import Backend, BackendFactory
 

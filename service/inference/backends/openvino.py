@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine_builder.manifest import Frames, Outputs, Precision
 
+from ...machine import quota_cpus
 from .protocol import Description
 from .whole_machine import WholeMachine
 
@@ -45,7 +46,7 @@ class OpenVinoNetwork:
     """A network, compiled when first asked for, and shared by the threads that run it."""
 
     def __init__(self, model: Path, precision: Precision, threads: int, streams: int) -> None:
-        """`model` is ONNX. `threads` 0: OpenVINO's choice."""
+        """`model` is ONNX. `threads` 0: OpenVINO's choice, within the quota that there is."""
         self._model, self._precision, self._threads, self._streams = model, precision, threads, streams
         self._compiling = threading.Lock()
         self._compiled: openvino.CompiledModel | None = None
@@ -62,8 +63,11 @@ class OpenVinoNetwork:
         core = openvino.Core()
         config: dict[str, object] = {"INFERENCE_PRECISION_HINT": HINTS[self._precision]}
         config |= {"NUM_STREAMS": self._streams} if self._streams > 1 else {"PERFORMANCE_HINT": "LATENCY"}
-        if self._threads:
-            config["INFERENCE_NUM_THREADS"] = self._threads
+        if threads := self._threads or quota_cpus():
+            config["INFERENCE_NUM_THREADS"] = threads
+        if quota_cpus() is not None:
+            # By itself it binds its threads to the first cores: every container on this machine to the same ones.
+            config["ENABLE_CPU_PINNING"] = False
         network = core.read_model(self._model)
         # A fixed shape is a tenth faster than a dynamic one.
         network.reshape([INPUT_CLIPS, *list(network.input(0).partial_shape)[1:]])

@@ -114,3 +114,16 @@ def test_descriptions(model_directory: Path) -> None:
     assert description.backend == "openvino"
     assert description.precision in ("bf16", "fp32")
     assert description.device
+
+
+def test_a_quota_of_cpus_bounds_openvinos_threads(model_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself OpenVINO counts the machine's cores, and binds its threads to the first of them."""
+
+    def properties(threads: int) -> tuple[object, object]:
+        network = OpenVinoNetwork(model_directory / "model.onnx", "fp32", threads, 1)
+        compiled = network.request().get_compiled_model()
+        return compiled.get_property("INFERENCE_NUM_THREADS"), compiled.get_property("ENABLE_CPU_PINNING")
+
+    monkeypatch.setattr("service.inference.backends.openvino.quota_cpus", lambda: 1)
+    assert properties(0) == (1, False)
+    assert properties(2) == (2, False)

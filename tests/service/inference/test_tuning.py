@@ -13,7 +13,8 @@ from service.inference.backends.protocol import Backend
 from service.inference.fastest import cache_for, explain, fastest, measure_ways
 from service.inference.tuning import Measurement, measure, tune
 from service.inference.tuning_cache import TuningCache, processor
-from service.settings import Settings, available_cpus
+from service.machine import available_cpus
+from service.settings import Settings
 
 
 class Clock:
