@@ -21,7 +21,7 @@ from ..inference.selection import Choice, ways
 from ..settings import Settings
 from .bundled_model import bundled_model
 from .pipeline import OnClip, Pipeline
-from .query import Query
+from .query import INTERACTIVE, Query, Terms
 from .results import Classification
 from .scheduling import open_slots
 
@@ -71,6 +71,7 @@ class Classifier:
         query: Query | None = None,
         on_clip: OnClip | None = None,
         on_progress: OnProgress | None = None,
+        terms: Terms = INTERACTIVE,
     ) -> Classification:
         """Classify the video at `path`; `on_clip` is called with each clip, in order, as soon as it is known.
 
@@ -78,7 +79,7 @@ class Classifier:
 
         Cancelling it kills the decoder and drops the clips still queued. Raises ServiceError.
         """
-        return await self._pipeline.classify(path, query, on_clip, on_progress)
+        return await self._pipeline.classify(path, query, on_clip, on_progress, terms)
 
     async def classify_each(
         self, path: Path, samplings: Sequence[Sampling], on_clip: OnClip | None = None

@@ -1,7 +1,7 @@
 """Who is served when, and with how much: every decision of the kind, as pure functions.
 
 What carries them out: `decoding.slots` has the decode slots and who is next for one, `inference.round_robin`
-the order, `web.admission` the limit.
+the order, `service.turns` the share of what is done in the background, `web.admission` the limit.
 """
 
 # Clips of one request that may be in the queue: enough to keep a device busy, too few to hold others up.
@@ -17,6 +17,11 @@ MAX_DECODE_THREADS = 8
 def open_slots(decode_slots: int) -> int:
     """Videos that may be open, where `decode_slots` of them are decoded at a time."""
     return decode_slots * OPEN_PER_DECODE_SLOT
+
+
+def jobs_at_once(decode_slots: int) -> int:
+    """Jobs worked on at a time: their videos leave three quarters of the open slots to requests."""
+    return decode_slots
 
 
 def max_requests(queue_clips: int) -> int:
