@@ -99,6 +99,25 @@ class Settings(BaseSettings):
     max_connections: Annotated[
         int, Field(ge=1, description="connections that may be open, fewer where the system allows too few open files")
     ] = 1000
+    jobs: Annotated[
+        SecretStr | None,
+        Field(
+            pattern=r"^(off|postgresql://.+)$",
+            description="off, or postgresql://USER:PASSWORD@HOST/NAME for several servers (extra `postgresql`); "
+            "unset: SQLite in `R3D_JOBS_DIR`",
+        ),
+    ] = None
+    jobs_dir: Annotated[
+        Path | None,
+        Field(description="folder of jobs: their videos, and SQLite's file; unset: `r3d/jobs` in the user's state"),
+    ] = None
+    jobs_ttl_seconds: Annotated[float, Field(ge=1, description="how long a finished job is kept")] = 86_400.0
+    jobs_waiting: Annotated[int, Field(ge=1, description="jobs that may wait: more get 429")] = 10_000
+    jobs_bytes: Annotated[int, Field(ge=1, description="size of all videos of jobs: more get 507")] = 20 << 30
+    jobs_max_upload_bytes: Annotated[int, Field(ge=1, description="largest request body of a job")] = 4 << 30
+    jobs_timeout_seconds: Annotated[
+        float, Field(gt=0, description="processor time that decoding the video of a job may take")
+    ] = 14_400.0
 
 
 class SettingsError(Exception):

@@ -10,7 +10,7 @@ class Slots:
     """A semaphore whose newcomers go ahead of the others, but never two of them while others wait.
 
     So a short video beside long ones waits for a slot to come free, not for its turn after all of theirs, and many
-    short ones stop no long one. What is done in the background lets all others go first, by `Turns`. Use it in one event
+    short ones stop no long one. What is done in the background lets others go first, by `Turns`. Use it in one event
     loop.
     """
 

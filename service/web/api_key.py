@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import UnauthorizedError
+from .owner import NAMELESS, own
 from .problems import service_problem
 
 # The page's files are the same everywhere and tell nothing of this service: the page asks for the key itself.
@@ -37,6 +38,7 @@ class ApiKeyMiddleware:
             return
         headers = Headers(scope=scope)
         if self._is_key(headers.get("Authorization", "")):
+            own(scope, NAMELESS)
             await self._app(scope, receive, send)
             return
         error = UnauthorizedError("send the API key as `Authorization: Bearer KEY`")

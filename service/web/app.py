@@ -17,6 +17,7 @@ from . import docs, health, inference_protocol, page, problems, routes
 from .api_key import ApiKeyMiddleware
 from .cors import CorsMiddleware
 from .head import HeadMiddleware
+from .jobs import routes as jobs
 from .lifecycle import Lifecycle
 from .ndjson import MEDIA_TYPE as NDJSON
 from .openapi import DocumentedApp
@@ -67,8 +68,8 @@ def create_app(settings: Settings, backend: BackendFactory | None = None) -> Fas
     )
     app.state.lifecycle = Lifecycle(settings, backend)
     app.state.tracing = None
-    for part in (routes, health, inference_protocol):
-        app.include_router(part.router)
+    for router in (routes.router, jobs.router, health.router, inference_protocol.router):
+        app.include_router(router)
     app.add_api_route("/", page.page, include_in_schema=False)
     app.add_api_route("/docs", docs.page, include_in_schema=False)
     app.mount("/static", page.Files(page.STATIC))

@@ -58,7 +58,7 @@ async def guarded(request: Request, lifecycle: Lifecycle, work: Coroutine[Any, A
     """
     seconds = lifecycle.settings.request_timeout_seconds
     task = asyncio.ensure_future(work)
-    gone = asyncio.create_task(_disconnected(request))
+    gone = asyncio.create_task(disconnected(request))
     aborted = asyncio.create_task(lifecycle.aborted.wait())
     try:
         await asyncio.wait({task, gone, aborted}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -75,6 +75,7 @@ async def guarded(request: Request, lifecycle: Lifecycle, work: Coroutine[Any, A
         await asyncio.wait({task, gone, aborted})
 
 
-async def _disconnected(request: Request) -> None:
+async def disconnected(request: Request) -> None:
+    """Returns when the client has left; only once the body was read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
