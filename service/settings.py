@@ -2,11 +2,12 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -28,6 +29,15 @@ def _split(value: object) -> object:
 ORIGIN = r"^(\*|https?://[A-Za-z0-9.:\[\]-]+)$"
 Origins = Annotated[tuple[Annotated[str, Field(pattern=ORIGIN)], ...], NoDecode, BeforeValidator(_split)]
 Devices = Annotated[tuple[Annotated[int, Field(ge=0)], ...], NoDecode, BeforeValidator(_split)]
+
+
+def _known_database(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"off|postgresql://.+", value.get_secret_value()):
+        raise ValueError("neither `off` nor an address that begins with postgresql://")
+    return value
+
+
+JobsDatabase = Annotated[SecretStr, AfterValidator(_known_database)]
 
 
 class Settings(BaseSettings):
@@ -85,6 +95,10 @@ class Settings(BaseSettings):
     api_key: Annotated[
         SecretStr | None, Field(min_length=8, description="bearer token asked for on everything but health")
     ] = None
+    api_keys_file: Annotated[
+        Path | None,
+        Field(description="file of more keys, a name and the key's SHA-256 a line; read again when it changes"),
+    ] = None
     cors_origins: Annotated[
         Origins, Field(description="origins whose pages may ask, comma-separated, such as https://example.org; or *")
     ] = ()
@@ -100,9 +114,8 @@ class Settings(BaseSettings):
         int, Field(ge=1, description="connections that may be open, fewer where the system allows too few open files")
     ] = 1000
     jobs: Annotated[
-        SecretStr | None,
+        JobsDatabase | None,
         Field(
-            pattern=r"^(off|postgresql://.+)$",
             description="off, or postgresql://USER:PASSWORD@HOST/NAME for several servers (extra `postgresql`); "
             "unset: SQLite in `R3D_JOBS_DIR`",
         ),

@@ -14,7 +14,9 @@ class JobProgress(BaseModel):
 
     clips: int = Field(description="clips that are classified")
     seconds: Number = Field(description="of the video, up to the end of the last of them")
-    of_seconds: Number | None = Field(description="about how long the video is; null if its container does not say")
+    of_seconds: Number | None = Field(
+        default=None, description="about how long the video is; null if its container does not say"
+    )
 
 
 class JobSummary(BaseModel):
@@ -23,10 +25,12 @@ class JobSummary(BaseModel):
     id: str
     status: JobStatus
     created: AwareDatetime
-    started: AwareDatetime | None = Field(description="when a server took it up, the last one if it was several")
-    finished: AwareDatetime | None
+    started: AwareDatetime | None = Field(
+        default=None, description="when a server took it up, the last one if it was several"
+    )
+    finished: AwareDatetime | None = None
     progress: JobProgress
-    problem: Problem | None = Field(description="why it failed")
+    problem: Problem | None = Field(default=None, description="why it failed")
 
 
 class JobAnswer(JobSummary):
@@ -39,7 +43,7 @@ class JobList(BaseModel):
     """Jobs, the newest first."""
 
     jobs: list[JobSummary]
-    next: str | None = Field(description="`after` for those that come next; null if these are the last")
+    next: str | None = Field(default=None, description="`after` for those that come next; null if these are the last")
 
 
 class JobEvent(JobSummary):

@@ -124,7 +124,8 @@ class Attempt:
             await asyncio.wait(tasks)
         if not working.cancelled():
             return working.result()
-        saving.result()
+        if not saving.cancelled():
+            saving.result()
         raise LostError
 
     def _on_clip(self, result: ClipResult) -> None:

@@ -38,6 +38,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._threads = ThreadPoolExecutor(THREADS, "jobs-database")
+        self._away = False
 
     @classmethod
     @asynccontextmanager
@@ -73,19 +74,30 @@ class Database:
                 if writes and connection.dialect.name == "sqlite":
                     # Now, and not at the first change: two that read first could both not go on.
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
-                return work(connection)
+                done = work(connection)
         except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+            if not self._away:
+                logger.warning("the database of jobs: %s", reason_of(error))
+            self._away = True
             raise told(error) from error
+        if self._away:
+            self._away = False
+            logger.info("the database of jobs is back")
+        return done
 
     def _close(self) -> None:
         self._threads.shutdown()
         self._engine.dispose()
 
 
+def reason_of(error: DBAPIError | PoolTimeoutError) -> str:
+    """For the log: it may name the host and the user."""
+    return str(getattr(error, "orig", None) or error).strip()
+
+
 def told(error: DBAPIError | PoolTimeoutError) -> ServiceError:
-    """An error of the database as one of ours. Its text is for the log: it may name the host and the user."""
+    """An error of the database as one of ours, for the client."""
     original = getattr(error, "orig", None)
-    logger.warning("the database of jobs: %s", str(original or error).strip())
     name = getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None)
     if name in FULL:
         return JobsStorageError("no space is left in the database of jobs")
