@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -29,6 +29,12 @@ def _split(value: object) -> object:
 ORIGIN = r"^(\*|https?://[A-Za-z0-9.:\[\]-]+)$"
 Origins = Annotated[tuple[Annotated[str, Field(pattern=ORIGIN)], ...], NoDecode, BeforeValidator(_split)]
 Devices = Annotated[tuple[Annotated[int, Field(ge=0)], ...], NoDecode, BeforeValidator(_split)]
+Hosts = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9.\[\]-][A-Za-z0-9.:\[\]-]*$")], ...],
+    NoDecode,
+    BeforeValidator(_split),
+]
+Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
 
 
 def _known_database(value: SecretStr) -> SecretStr:
@@ -37,6 +43,13 @@ def _known_database(value: SecretStr) -> SecretStr:
     return value
 
 
+def _usable_secret(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"whsec_[A-Za-z0-9+/]{32,}=*", value.get_secret_value()):
+        raise ValueError("not `whsec_` and base64 of 24 bytes or more behind it")
+    return value
+
+
+WebhookSecret = Annotated[SecretStr, AfterValidator(_usable_secret)]
 JobsDatabase = Annotated[SecretStr, AfterValidator(_known_database)]
 
 
@@ -131,6 +144,18 @@ class Settings(BaseSettings):
     jobs_timeout_seconds: Annotated[
         float, Field(gt=0, description="processor time that decoding the video of a job may take")
     ] = 14_400.0
+    webhook_hosts: Annotated[
+        Hosts,
+        Field(description="hosts that webhooks may go to, comma-separated; `host:port` for another than 443"),
+    ] = ()
+    webhook_secret: Annotated[
+        WebhookSecret | None,
+        Field(description="what signs webhooks: `whsec_`, and base64 of 24 bytes or more"),
+    ] = None
+    webhook_networks: Annotated[
+        Networks,
+        Field(description="networks that webhooks may go to though they are not public, and by http://, as 10.0.0.0/8"),
+    ] = ()
 
 
 class SettingsError(Exception):

@@ -33,8 +33,20 @@ class JobSummary(BaseModel):
     problem: Problem | None = Field(default=None, description="why it failed")
 
 
+class WebhookAnswer(BaseModel):
+    """What became of a job's webhook."""
+
+    url: str
+    tries: int
+    delivered: AwareDatetime | None = None
+    status: int | None = Field(default=None, description="HTTP's, of the last try, if it came so far")
+    detail: str | None = Field(default=None, description="why the last try failed")
+
+
 class JobAnswer(JobSummary):
     """A job, with its result once it has succeeded."""
+
+    webhook: WebhookAnswer | None = None
 
     result: ClassifyAnswer | None = None
 
@@ -44,6 +56,14 @@ class JobList(BaseModel):
 
     jobs: list[JobSummary]
     next: str | None = Field(default=None, description="`after` for those that come next; null if these are the last")
+
+
+class JobCall(BaseModel):
+    """What a webhook brings."""
+
+    type: Literal["job.succeeded", "job.failed"]
+    timestamp: AwareDatetime
+    data: JobSummary
 
 
 class JobEvent(JobSummary):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.sql import ColumnElement
 
+from . import outbox
 from .database import Database
 from .job import COLUMNS, MAX_STRIKES, Job, job_of
 from .tables import CLIPS, JOBS
@@ -50,13 +51,17 @@ class Assignments:
         self._database = database
         self._model = model
 
-    async def take(self, runner: str, count: int) -> list[Job]:
-        """Up to `count` jobs, the oldest first, which this server is to work on now."""
+    async def take(self, runner: str, count: int, idle: bool = True) -> list[Job]:
+        """Up to `count` jobs, the oldest first, which this server is to work on now.
+
+        One that may be why a server was lost is worked on alone, so that it takes no other with it: it is given only to
+        a server that is `idle`, and those behind it wait.
+        """
 
         def work(connection: Connection) -> list[Job]:
-            waiting = select(JOBS.c.id).where(JOBS.c.status == "queued", JOBS.c.model == self._model)
+            waiting = select(JOBS.c.id, JOBS.c.strikes).where(JOBS.c.status == "queued", JOBS.c.model == self._model)
             waiting = waiting.order_by(JOBS.c.created, JOBS.c.id).limit(count).with_for_update(skip_locked=True)
-            ids = connection.execute(waiting).scalars().all()
+            ids = _together([(row.id, row.strikes) for row in connection.execute(waiting)], idle)
             mine = JOBS.c.id.in_(ids)
             changed = update(JOBS).where(mine).values(status="running", runner=runner, attempt=JOBS.c.attempt + 1)
             connection.execute(changed.values(started=time.time(), clips=0, seconds=0.0, of_seconds=None))
@@ -112,6 +117,15 @@ class Assignments:
         return False
 
 
+def _together(waiting: Sequence[tuple[str, int]], idle: bool) -> list[str]:
+    """Of jobs and their strikes, in order, those that one server is to take up now."""
+    suspects = [place for place, (_, strikes) in enumerate(waiting) if strikes]
+    end = suspects[0] if suspects else len(waiting)
+    if end == 0 and idle:
+        end = 1
+    return [job for job, _ in waiting[:end]]
+
+
 def _fence(job: Job, runner: str) -> ColumnElement[bool]:
     return (
         (JOBS.c.id == job.id)
@@ -131,3 +145,4 @@ def _end(connection: Connection, job: Job, runner: str, status: str, **values: o
     over = {"status": status, "finished": time.time(), "runner": None, "bytes": 0}
     _change(connection, _fence(job, runner), **over, **values)
     connection.execute(delete(CLIPS).where(CLIPS.c.job == job.id))
+    outbox.post(connection, [job.id], time.time())

@@ -35,7 +35,7 @@ SERVER_ERROR = 500
 
 @dataclass(frozen=True)
 class Workplace:
-    """What attempts work with. `seconds`: processor time that decoding may take."""
+    """What attempts work with. `seconds`: processor time that decoding may take. `on_end` is called after each."""
 
     classifier: Classifier
     assignments: Assignments
@@ -43,6 +43,7 @@ class Workplace:
     changes: Changes
     metrics: Metrics
     seconds: float
+    on_end: Callable[[], None]
 
 
 @dataclass(eq=False)
@@ -82,6 +83,7 @@ class Attempt:
         self.at.metrics.jobs_attempts.labels(outcome).inc()
         logger.info("job %s: %s", self.job.id, outcome, extra={"facts": {"job": self.job.id, "outcome": outcome}})
         self.at.changes.tell(self.job.id)
+        self.at.on_end()
         return outcome
 
     async def _run(self) -> str:

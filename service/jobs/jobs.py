@@ -5,7 +5,7 @@ import errno
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +25,12 @@ from .database import Database, sqlite_url
 from .files import Files
 from .job import Asked, Job
 from .liveness import Liveness
+from .outbox import Outbox
 from .retention import Retention
 from .runner import Runner
 from .submissions import Limits, Submission, Submissions
+from .webhooks.courier import Courier
+from .webhooks.targets import Targets
 
 OFF = "off"
 SQLITE_FILE = "jobs.sqlite"
@@ -41,6 +44,7 @@ class Sender:
     owner: str
     request_id: str
     key: str | None = None
+    webhook: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class Jobs:
 
     files: Files
     submissions: Submissions
+    outbox: Outbox
+    targets: Targets
     changes: Changes
     closing: asyncio.Event
     _runner: Runner
@@ -62,17 +68,18 @@ class Jobs:
             files = await asyncio.to_thread(Files, folder_of(settings))
         except OSError as error:
             raise StartupError(f"R3D_JOBS_DIR: {error}") from error
-        async with Database.open(_url(settings)) as database:
+        async with Database.open(_url(settings)) as database, _courier(settings, database) as on_end:
             model = classifier.manifest.weights_sha256
             changes, assignments = Changes(), Assignments(database, model)
-            at = Workplace(classifier, assignments, files, changes, metrics, settings.jobs_timeout_seconds)
+            at = Workplace(classifier, assignments, files, changes, metrics, settings.jobs_timeout_seconds, on_end)
             liveness = Liveness(database, problem_of(LOST, "").model_dump_json())
             retention = Retention(database, files, settings.jobs_ttl_seconds)
             runner = Runner(at, liveness, retention, jobs_at_once(settings.decode_workers))
             submissions = Submissions(database, Limits(settings.jobs_waiting, settings.jobs_bytes))
             try:
                 await runner.start()
-                yield cls(files, submissions, changes, asyncio.Event(), runner, model)
+                outbox, targets = Outbox(database), _targets(settings)
+                yield cls(files, submissions, outbox, targets, changes, asyncio.Event(), runner, model)
             except JobsUnavailableError as error:
                 raise StartupError(error.detail) from error
             finally:
@@ -100,6 +107,7 @@ class Jobs:
                     created=time.time(),
                     key=sender.key,
                     fingerprint=fingerprint,
+                    webhook=sender.webhook,
                 )
             )
         except ServiceError as error:
@@ -155,6 +163,23 @@ def _url(settings: Settings) -> str:
     if settings.jobs is not None:
         return settings.jobs.get_secret_value()
     return sqlite_url(folder_of(settings) / SQLITE_FILE)
+
+
+def _targets(settings: Settings) -> Targets:
+    return Targets(settings.webhook_hosts, settings.webhook_networks)
+
+
+@asynccontextmanager
+async def _courier(settings: Settings, database: Database) -> AsyncIterator[Callable[[], None]]:
+    """Webhooks are sent until the block is left, if there are any; gives what wakes who sends them."""
+    if not settings.webhook_hosts:
+        yield lambda: None
+        return
+    if settings.webhook_secret is None:
+        raise StartupError("R3D_WEBHOOK_HOSTS needs R3D_WEBHOOK_SECRET, with which webhooks are signed")
+    courier = Courier(Outbox(database), _targets(settings), settings.webhook_secret.get_secret_value())
+    async with courier.at_work():
+        yield courier.wake
 
 
 def _fingerprint(video: Path, asked: str) -> str:

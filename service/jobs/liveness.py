@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from . import outbox
 from .database import Database
 from .job import MAX_STRIKES
 from .tables import CLIPS, JOBS, REPLICAS
@@ -98,6 +99,7 @@ class Liveness:
         over = {"status": "failed", "finished": finished, "problem": self._problem, "bytes": 0}
         connection.execute(update(JOBS).where(JOBS.c.id.in_(failed)).values(**over, **struck))
         connection.execute(delete(CLIPS).where(CLIPS.c.job.in_([*again, *failed])))
+        outbox.post(connection, failed, finished)
         return TakenBack(again, failed)
 
 

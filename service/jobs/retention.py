@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, select
 
 from .database import Database
 from .files import Files
-from .tables import CLIPS, JOBS
+from .tables import CLIPS, JOBS, WEBHOOKS
 
 # Jobs that are forgotten in one transaction, so that others need not wait long.
 BATCH = 1000
@@ -51,6 +51,7 @@ class Retention:
         old = select(JOBS.c.id).where(JOBS.c.finished < time.time() - self._ttl).limit(BATCH)
         ids = connection.execute(old.with_for_update(skip_locked=True)).scalars().all()
         connection.execute(delete(CLIPS).where(CLIPS.c.job.in_(ids)))
+        connection.execute(delete(WEBHOOKS).where(WEBHOOKS.c.job.in_(ids)))
         connection.execute(delete(JOBS).where(JOBS.c.id.in_(ids)))
         return len(ids)
 

@@ -70,11 +70,17 @@ class Runner:
     async def _take_jobs(self) -> None:
         while not self._draining:
             self._wake.clear()
-            if (free := self._limit - len(self._attempts)) > 0:
+            if (free := self._free()) > 0:
                 with suppress(ServiceError):
-                    for job in await self._at.assignments.take(self._server, free):
+                    for job in await self._at.assignments.take(self._server, free, idle=not self._attempts):
                         self._begin(job)
             await soon(self._wake)  # for what came to other servers, or was given back by them, too
+
+    def _free(self) -> int:
+        """How many more may be taken up: none beside one that may be why a server was lost."""
+        if any(attempt.job.strikes for attempt in self._attempts.values()):
+            return 0
+        return self._limit - len(self._attempts)
 
     def _begin(self, job: Job) -> None:
         attempt = Attempt(self._at, job, self._server)

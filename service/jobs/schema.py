@@ -31,7 +31,13 @@ FIRST: Step = (
     "CREATE TABLE r3d_replicas (id TEXT PRIMARY KEY, beats BIGINT NOT NULL)",
 )
 
-STEPS: tuple[Step, ...] = (FIRST,)
+SECOND: Step = (
+    "CREATE TABLE r3d_job_webhooks (job TEXT PRIMARY KEY, url TEXT NOT NULL, tries INTEGER NOT NULL, "
+    "next_try DOUBLE PRECISION, delivered DOUBLE PRECISION, status INTEGER, detail TEXT)",
+    "CREATE INDEX r3d_job_webhooks_due ON r3d_job_webhooks (next_try)",
+)
+
+STEPS: tuple[Step, ...] = (FIRST, SECOND)
 # Any number, the same for all servers: who holds it makes the tables.
 ADVISORY_LOCK = 0x7233646A
 

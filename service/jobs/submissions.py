@@ -8,9 +8,10 @@ from sqlalchemy import Connection, and_, delete, func, insert, or_, select, upda
 from sqlalchemy.exc import IntegrityError
 
 from ..errors import IdempotencyConflictError, JobsFullError, JobsStorageError, NoSuchJobError
+from . import outbox
 from .database import Database
 from .job import COLUMNS, Job, job_of
-from .tables import CLIPS, JOBS
+from .tables import CLIPS, JOBS, WEBHOOKS
 
 # An `Idempotency-Key` means the same job for so long, in seconds.
 KEY_SECONDS = 86_400.0
@@ -40,6 +41,7 @@ class Submission:
     created: float
     key: str | None = None
     fingerprint: str | None = None
+    webhook: str | None = None
 
 
 class Submissions:
@@ -80,6 +82,8 @@ class Submissions:
             **dict.fromkeys(("attempt", "strikes", "clips", "seconds"), 0),
         }
         connection.execute(insert(JOBS).values(**values, idempotency_key=new.key, status="queued"))
+        if new.webhook is not None:
+            outbox.put(connection, new.id, new.webhook)
         return job_of(connection.execute(select(*COLUMNS).where(JOBS.c.id == new.id)).one())
 
     def _check_room(self, connection: Connection, size: int) -> None:
@@ -136,6 +140,7 @@ class Submissions:
 
         def work(connection: Connection) -> None:
             connection.execute(delete(CLIPS).where(CLIPS.c.job == job))
+            connection.execute(delete(WEBHOOKS).where(WEBHOOKS.c.job == job))
             connection.execute(delete(JOBS).where(JOBS.c.id == job))
 
         await self._database.write(work)

@@ -54,4 +54,17 @@ REPLICAS = Table(
     Column("beats", BigInteger, nullable=False),
 )
 
+# Who is to be told that a job is over; `next_try` is empty before that, and when nothing more is to be tried.
+WEBHOOKS = Table(
+    "r3d_job_webhooks",
+    METADATA,
+    Column("job", String, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_try", Double),
+    Column("delivered", Double),
+    Column("status", Integer),
+    Column("detail", Text),
+)
+
 VERSION = Table("r3d_jobs_schema", METADATA, Column("version", Integer, nullable=False))

@@ -51,7 +51,9 @@ async def classify(request: Request, parameters: Annotated[ClassifyParameters, Q
         raise ParameterError("embedding: it is told with each clip, in JSON or NDJSON; this answer has no place for it")
     query.check(manifest)
     if prefers_job(request.headers.getlist("Prefer")) and lifecycle.jobs is not None:
-        return await submit(request, lifecycle, lifecycle.jobs, Asked(query, top_k))
+        return await submit(request, lifecycle, lifecycle.jobs, Asked(query, top_k), parameters.webhook)
+    if parameters.webhook is not None:
+        raise ParameterError("webhook: only jobs have one; send `Prefer: respond-async`")
 
     async def work(on_clip: OnClip | None = None) -> ClassifyAnswer:
         answered = await classify_upload(request, lifecycle, query, on_clip)

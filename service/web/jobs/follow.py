@@ -16,12 +16,12 @@ from ...errors import JobsUnavailableError, NotReadyError, ServiceError
 from ...jobs.changes import soon
 from ...jobs.job import Job
 from ...jobs.jobs import Jobs
+from ...jobs.told import problem_of_job, summary
 from ...telemetry.request_record import CLIENT_LEFT
 from ..classify import disconnected
 from ..ndjson import AS_THEY_COME, MEDIA_TYPE, send_patiently
 from ..request_id import request_id_of
 from ..request_log import record_of
-from .told import problem_of_job, summary
 
 # A connection on which nothing comes for long is cut by proxies.
 QUIET_SECONDS = 15.0

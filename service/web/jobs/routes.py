@@ -23,6 +23,7 @@ from ...errors import (
 )
 from ...jobs.job import Job
 from ...jobs.jobs import Jobs
+from ...jobs.told import answer, problem_of_job, summary
 from ..classify import guarded
 from ..key import Key
 from ..lifecycle import lifecycle_of
@@ -31,7 +32,6 @@ from ..openapi import documented, job_answers
 from ..owner import has_key, owner_of
 from ..parameters import Format
 from .follow import FollowAnswer
-from .told import problem_of_job, summary, with_result
 
 router = APIRouter(tags=["jobs"], prefix="/v1/jobs", dependencies=[Key])
 
@@ -94,9 +94,10 @@ async def job(request: Request, job_id: str, parameters: Annotated[JobParameters
         return await _text(kept, found, wanted)
     result = await kept.submissions.answer(found.id) if found.status == "succeeded" else None
     if result is not None and parameters.view == "segments":
-        answer = await asyncio.to_thread(ClassifyAnswer.model_validate_json, result)
-        result = answer.model_copy(update={"clips": []}).model_dump_json().encode()
-    return Response(with_result(summary(found), result), media_type="application/json")
+        whole = await asyncio.to_thread(ClassifyAnswer.model_validate_json, result)
+        result = whole.model_copy(update={"clips": []}).model_dump_json().encode()
+    webhook = await kept.outbox.find(found.id)
+    return Response(answer(found, result, webhook), media_type="application/json")
 
 
 async def _text(kept: Jobs, found: Job, wanted: Format) -> Response:
@@ -104,9 +105,9 @@ async def _text(kept: Jobs, found: Job, wanted: Format) -> Response:
         return JSONResponse(problem.model_dump(), problem.status, media_type=PROBLEM)
     if not found.is_over:
         raise JobUnfinishedError(f"the job is {found.status}", RETRY)
-    answer = ClassifyAnswer.model_validate_json(await kept.submissions.answer(found.id))
+    whole = ClassifyAnswer.model_validate_json(await kept.submissions.answer(found.id))
     media_type, write = TEXTS[wanted]
-    return Response(write(answer), media_type=media_type)
+    return Response(write(whole), media_type=media_type)
 
 
 @router.delete("/{job_id}", responses=documented(*ERRORS, NoSuchJobError))

@@ -155,3 +155,22 @@ def test_the_third_strike_is_the_last(jobs_url: str) -> None:
             assert (found.status, found.problem, found.bytes) == ("failed", '{"title": "why"}', 0)
 
     asyncio.run(run())
+
+
+def test_a_job_that_may_have_cost_a_server_is_worked_on_alone(jobs_url: str) -> None:
+    async def run() -> None:
+        async with Kept.open(jobs_url) as kept:
+            await kept.add("a", "b", "c", "d")
+            await kept.take("lost", 2)
+            await kept.liveness.take_back({"lost": 0}, 5000.0)
+            await kept.liveness.enter("server")
+
+            async def take(idle: bool) -> list[str]:
+                return [job.id for job in await kept.assignments.take("server", 4, idle)]
+
+            assert await take(idle=False) == []
+            assert await take(idle=True) == ["a"]
+            assert await take(idle=True) == ["b"]
+            assert await take(idle=False) == ["c", "d"]
+
+    asyncio.run(run())

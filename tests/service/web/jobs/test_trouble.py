@@ -139,6 +139,11 @@ def test_a_database_that_cannot_be_reached_stops_the_start(model_directory: Path
         asyncio.run(_loaded(Settings(model=model_directory, jobs=url)))
 
 
+def test_webhooks_without_a_secret_stop_the_start(model_directory: Path, tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match="R3D_WEBHOOK_HOSTS needs R3D_WEBHOOK_SECRET"):
+        asyncio.run(_loaded(Settings(model=model_directory, jobs_dir=tmp_path, webhook_hosts=("a.org",))))
+
+
 def test_a_folder_that_was_asked_for_and_cannot_be_made_stops_the_start(model_directory: Path, video: Path) -> None:
     with pytest.raises(StartupError, match=r"^R3D_JOBS_DIR: .*Not a directory"):
         asyncio.run(_loaded(Settings(model=model_directory, jobs_dir=video / "jobs")))

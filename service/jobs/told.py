@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 
-from ...api.jobs import JobProgress, JobStatus, JobSummary
-from ...api.schemas import Problem
-from ...jobs.job import Job
+from ..api.jobs import JobAnswer, JobProgress, JobStatus, JobSummary, WebhookAnswer
+from ..api.schemas import Problem
+from .job import Job
+from .outbox import Webhook
 
 
 def summary(job: Job, status: JobStatus | None = None) -> JobSummary:
@@ -25,9 +26,18 @@ def problem_of_job(job: Job) -> Problem | None:
     return None if job.problem is None else Problem.model_validate_json(job.problem)
 
 
-def with_result(told: JobSummary, result: bytes | None) -> bytes:
+def answer(job: Job, result: bytes | None, webhook: Webhook | None) -> bytes:
     """A `JobAnswer` as JSON; `result` is JSON already, and may be long."""
-    return told.model_dump_json().encode()[:-1] + b',"result":' + (result or b"null") + b"}"
+    told = JobAnswer(**dict(summary(job)), webhook=None if webhook is None else _webhook(webhook))
+    known = told.model_dump_json(exclude={"result"}).encode()
+    return known[:-1] + b',"result":' + (result or b"null") + b"}"
+
+
+def _webhook(webhook: Webhook) -> WebhookAnswer:
+    delivered = None if webhook.delivered is None else _time(webhook.delivered)
+    return WebhookAnswer(
+        url=webhook.url, tries=webhook.tries, delivered=delivered, status=webhook.status, detail=webhook.detail
+    )
 
 
 def _time(seconds: float) -> datetime:
