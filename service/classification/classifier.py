@@ -22,7 +22,7 @@ from ..settings import Settings
 from .bundled_model import bundled_model
 from .capacity import planned_slots
 from .pipeline import OnClip, Pipeline
-from .query import Query
+from .query import INTERACTIVE, Query, Terms
 from .results import Classification
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,7 @@ class Classifier:
         query: Query | None = None,
         on_clip: OnClip | None = None,
         on_progress: OnProgress | None = None,
+        terms: Terms = INTERACTIVE,
     ) -> Classification:
         """Classify the video at `path`; `on_clip` is called with each clip, in order, as soon as it is known.
 
@@ -77,7 +78,7 @@ class Classifier:
 
         Cancelling it kills the decoder and drops the clips still queued. Raises ServiceError.
         """
-        return await self._pipeline.classify(path, query, on_clip, on_progress)
+        return await self._pipeline.classify(path, query, on_clip, on_progress, terms)
 
     async def classify_each(
         self, path: Path, samplings: Sequence[Sampling], on_clip: OnClip | None = None

@@ -1,7 +1,7 @@
 """Who is served when, and with how much: every decision of the kind, as pure functions.
 
 What carries them out: `decoding.slots` has the decode slots and who is next for one, `inference.round_robin`
-the order, `web.admission` the limit.
+the order, `service.turns` the share of what is done in the background, `web.admission` the limit.
 """
 
 # Clips of one request that may be in the queue: enough to keep a device busy, too few to hold others up.
@@ -25,6 +25,11 @@ def slots_that_fit(decode_slots: int, decode_bytes: int, memory: int) -> tuple[i
     """Decode slots and open slots, at least one: every open video may take `decode_bytes` of `memory` bytes."""
     fitting = max(1, (memory - SERVER_BYTES) // decode_bytes)
     return min(decode_slots, fitting), min(open_slots(decode_slots), fitting)
+
+
+def jobs_at_once(decode_slots: int) -> int:
+    """Jobs worked on at a time: their videos leave three quarters of the open slots to requests."""
+    return decode_slots
 
 
 def max_requests(queue_clips: int) -> int:

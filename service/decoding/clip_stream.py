@@ -70,16 +70,23 @@ class ClipStream:
     """
 
     def __init__(
-        self, job: Job, connection: socket.socket, slots: Slots, on_progress: OnProgress | None = None
+        self,
+        job: Job,
+        connection: socket.socket,
+        slots: Slots,
+        on_progress: OnProgress | None = None,
+        background: bool = False,
     ) -> None:
         """`connection`, non-blocking, leads to a child that works on `job`; `slots` are the decode slots.
 
         `on_progress` is called with `progress` when the child says how far it is, between clips that take long.
+        `background`: it lets other videos have the slots first.
         """
         self._job = job
         self._connection = connection
         self._slots = slots
         self._on_progress = on_progress
+        self._background = background
         self._frames = 0
         self._asked = 0
         self.opened: Opened | None = None
@@ -111,7 +118,7 @@ class ClipStream:
         A child that says nothing for `STALLED_SECONDS`, stopped by the system for one, loses the slot to others.
         """
         newcomer, self._asked = self._asked < NEWCOMER_ASKS, self._asked + 1
-        async with Lease(self._slots, STALLED_SECONDS, newcomer) as lease:
+        async with Lease(self._slots, STALLED_SECONDS, newcomer, self._background) as lease:
             try:
                 async with asyncio.timeout(HUNG_SECONDS) as hung:
                     return await self._next(lease, hung)

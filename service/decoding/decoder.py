@@ -105,8 +105,10 @@ class Decoder:
             await self._client.close()
 
     @asynccontextmanager
-    async def open(self, job: Job, on_progress: OnProgress | None = None) -> AsyncIterator[ClipStream]:
-        """Decode in a child of its own, which ends with the block. `on_progress` is as for `ClipStream`.
+    async def open(
+        self, job: Job, on_progress: OnProgress | None = None, background: bool = False
+    ) -> AsyncIterator[ClipStream]:
+        """Decode in a child of its own, which ends with the block. The rest is as for `ClipStream`.
 
         Raises DecoderCrashedError when the child dies, DecoderUnavailableError when there is none for a reason that is
         not the video's, and from the stream whatever is wrong with the video.
@@ -122,7 +124,7 @@ class Decoder:
         self._open += 1
         try:
             with ours:
-                stream = ClipStream(job, ours, self._decode_slots, on_progress)
+                stream = ClipStream(job, ours, self._decode_slots, on_progress, background)
                 async with _supervised(client, child, stream):
                     yield stream
         finally:

@@ -97,13 +97,15 @@ class Batcher:
         """Clips that wait."""
         return len(self._queue)
 
-    def submit(self, frames: Frames, request: Hashable = None, first: bool = False) -> "Future[Outcome]":
+    def submit(
+        self, frames: Frames, request: Hashable = None, first: bool = False, background: bool = False
+    ) -> "Future[Outcome]":
         """Queue one clip, uint8 [T, H, W, 3]; `request` shares the device fairly with other requests.
 
-        A request's `first` clip goes ahead of later clips of others. Cancel the future to drop the clip. Raises
-        NotReadyError when closed.
+        A request's `first` clip goes ahead of later clips of others; `background` ones let others go first. Cancel the
+        future to drop the clip. Raises NotReadyError when closed.
         """
-        return self._queue.put(frames, request, first)
+        return self._queue.put(frames, request, first, background)
 
     def close(self) -> None:
         """Stop after the batches in progress; clips still queued fail with NotReadyError."""

@@ -50,6 +50,14 @@ class Metrics:
         self.sandbox = Gauge(
             "r3d_sandbox", "Whether a mechanism confines the decoders", ["mechanism"], registry=registry
         )
+        self.jobs = Gauge("r3d_jobs", "Jobs that are kept, by status", ["status"], registry=registry)
+        self.jobs_oldest = Gauge("r3d_jobs_oldest_seconds", "Age of the oldest job that waits", registry=registry)
+        self.jobs_attempts = Counter(
+            "r3d_jobs_attempts", "Attempts at jobs that ended here", ["outcome"], registry=registry
+        )
+        self.jobs_taken_back = Counter(
+            "r3d_jobs_taken_back", "Jobs of lost servers that this one had begun anew, or failed", registry=registry
+        )
         self.model = Info("r3d_model", "The model, and what runs it", registry=registry)
         build = Info("r3d_build", "This program", registry=registry)
         build.info({"version": __version__, "pyav": version("av")})

@@ -50,6 +50,16 @@ class Admission:
         finally:
             self._leave(visit)
 
+    @contextmanager
+    def attend(self) -> Iterator[None]:
+        """Be in progress for the length of the block, with no clips that would need a place."""
+        self._active += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._ended()
+
     def take(self) -> None:
         """A request's body is whole. Raises QueueFullError."""
         self._check_room()
@@ -84,6 +94,9 @@ class Admission:
         if visit.admitted:
             self._places -= 1
             self._finished.append(self.clock())
+        self._ended()
+
+    def _ended(self) -> None:
         self._active -= 1
         if not self._active:
             self._idle.set()

@@ -84,3 +84,23 @@ def test_a_slot_that_comes_with_the_cancelling_is_not_lost() -> None:
         assert order == ["old2"]
 
     asyncio.run(body())
+
+
+async def _in_turn(slots: Slots, name: str, background: bool, order: list[str]) -> None:
+    await slots.acquire(newcomer=False, background=background)
+    order.append(name)
+    slots.release()
+
+
+def test_the_background_lets_others_decode_first_and_has_a_fifth() -> None:
+    async def run() -> list[str]:
+        slots, order = Slots(1), list[str]()
+        await slots.acquire(newcomer=True)
+        waiting = [asyncio.create_task(_in_turn(slots, "job", True, order)) for _ in range(2)]
+        waiting += [asyncio.create_task(_in_turn(slots, "request", False, order)) for _ in range(6)]
+        await asyncio.sleep(0)
+        slots.release()
+        await asyncio.gather(*waiting)
+        return order
+
+    assert asyncio.run(run()) == ["request"] * 4 + ["job"] + ["request"] * 2 + ["job"]
