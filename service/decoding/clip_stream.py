@@ -5,6 +5,7 @@ slots bound how many videos are decoded at once, and after each clip a slot goes
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 
@@ -33,12 +34,15 @@ from .messages import (
     Ended,
     ErrorKind,
     Failed,
+    Fallback,
     Job,
     Message,
     Opened,
     Progress,
 )
 from .slots import Slots
+
+logger = logging.getLogger(__name__)
 
 ERRORS: dict[ErrorKind, type[ServiceError]] = {
     "unsupported": UnsupportedMediaError,
@@ -51,6 +55,7 @@ ERRORS: dict[ErrorKind, type[ServiceError]] = {
     "time": DecoderCrashedError,
 }
 
+Answer = ClipSpan | Ended | Fallback | Failed
 OnProgress = Callable[[float | None], None]
 
 # So often a video asks ahead of those that asked more: two clips, and the end behind them.
@@ -71,15 +76,22 @@ class ClipStream:
     """
 
     def __init__(
-        self, job: Job, connection: socket.socket, slots: Slots, on_progress: OnProgress | None = None
+        self,
+        job: Job,
+        connection: socket.socket,
+        slots: Slots,
+        on_progress: OnProgress | None = None,
+        nvdec_slots: Slots | None = None,
     ) -> None:
         """`connection`, non-blocking, leads to a child that works on `job`; `slots` are the decode slots.
 
-        `on_progress` is called with `progress` when the child says how far it is, between clips that take long.
+        `nvdec_slots` take their place as long as NVDEC decodes the video. `on_progress` is called with `progress` when
+        the child says how far it is, between clips that take long.
         """
         self._job = job
         self._connection = connection
         self._slots = slots
+        self._nvdec_slots = nvdec_slots
         self._on_progress = on_progress
         self._frames = 0
         self._asked = 0
@@ -101,25 +113,36 @@ class ClipStream:
             message, frames = await self._ask()
             if isinstance(message, Failed):
                 raise ERRORS[message.error](message.detail)
+            if isinstance(message, Fallback):
+                self._fall_back(message)
+                continue
             if isinstance(message, Ended):
                 self.ended = message
                 return
             yield message, frames
 
-    async def _ask(self) -> tuple[ClipSpan | Ended | Failed, Frames]:
+    def _fall_back(self, message: Fallback) -> None:
+        """What comes next takes a decode slot."""
+        if self._nvdec_slots is None:
+            raise ProtocolError("fallback out of order")
+        # The words are of a process that has met untrusted bytes.
+        logger.debug("decoded on the CPU, not by NVDEC: %s (%r)", message.reason, message.detail)
+        self._nvdec_slots = None
+
+    async def _ask(self) -> tuple[Answer, Frames]:
         """Ask for a clip, and receive what the child answers, while holding a decode slot.
 
         A child that says nothing for `STALLED_SECONDS`, stopped by the system for one, loses the slot to others.
         """
         newcomer, self._asked = self._asked < NEWCOMER_ASKS, self._asked + 1
-        async with Lease(self._slots, STALLED_SECONDS, newcomer) as lease:
+        async with Lease(self._nvdec_slots or self._slots, STALLED_SECONDS, newcomer) as lease:
             try:
                 async with asyncio.timeout(HUNG_SECONDS) as hung:
                     return await self._next(lease, hung)
             except TimeoutError:
                 raise DecoderCrashedError(f"took too long: no frame was decoded for {HUNG_SECONDS:g} s") from None
 
-    async def _next(self, lease: Lease, hung: asyncio.Timeout) -> tuple[ClipSpan | Ended | Failed, Frames]:
+    async def _next(self, lease: Lease, hung: asyncio.Timeout) -> tuple[Answer, Frames]:
         loop = asyncio.get_running_loop()
         try:
             await loop.sock_sendall(self._connection, NEXT)
@@ -129,7 +152,7 @@ class ClipStream:
                     break
                 if isinstance(message, ClipSpan):
                     self._frames = message.end_frame
-                if isinstance(message, ClipSpan | Ended | Failed):
+                if isinstance(message, Answer):
                     return message, frames
                 if isinstance(message, Opened):
                     if self.opened is not None:
