@@ -44,8 +44,8 @@ class Packets:
         self._packets = source.packets()
         self._count = 0
         packet = self.first = self._next()
-        if packet is None or not packet.is_keyframe:
-            raise NvdecError("unsupported", "it does not begin with a key frame")
+        if packet is None or not packet.is_keyframe or packet.is_discard:
+            raise NvdecError("unsupported", "it does not begin with a key frame that is shown")
 
     def begin(self) -> Sequence:
         """What kind of sequence it is. `first` is no longer its packet then."""

@@ -63,6 +63,7 @@ class Session:
             self.busy_since = time.monotonic()
             self._give_back()
         except NvdecError as error:
+            self.busy_since = None
             self.damaged = error.kind == "damaged"
             self._unit = None
             self._refuse(error)
@@ -127,6 +128,9 @@ class Session:
         refusal = Refusal(kind=error.kind, detail=error.detail[:500])
         with suppress(OSError):  # the child is gone
             self._connection.sendall(pack(REFUSED, refusal.model_dump_json().encode()))
+            # It may be sending yet: it hears what was said before only if this end stays open.
+            while self._connection.recv(1 << 16):
+                pass
 
 
 def _packets(payload: Data) -> Iterator[tuple[int, Data]]:
