@@ -5,17 +5,14 @@ Used in the process that drives NVDEC only.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import PyNvVideoCodec
 from pycuda import driver
 
+from . import kernel
 from .wire import Codec, Stream
 
-KERNEL = Path(__file__).with_name("crops.ptx")
-# Pointers and whole numbers, as `crop` in crops.cu takes them.
-ARGUMENTS = "PPiiiPiPiiiiiiiP"
 CODECS = {"h264": "H264", "hevc": "HEVC"}
 
 
@@ -31,9 +28,9 @@ class Gpu:
         self.device = driver.Device(number)
         # Waiting asleep: a thread that spins takes a core from those that demux.
         self.context = self.device.make_context(driver.ctx_flags.SCHED_BLOCKING_SYNC)
-        module = driver.module_from_buffer(KERNEL.read_bytes() + b"\0")
-        self.kernel = module.get_function("crop")
-        self.kernel.prepare(ARGUMENTS)
+        module = driver.module_from_buffer(kernel.CODE.read_bytes() + b"\0")
+        self.kernel = module.get_function(kernel.NAME)
+        self.kernel.prepare(kernel.ARGUMENTS)
         self._limits = {(codec, bits): self._ask(name, bits) for codec, name in CODECS.items() for bits in (8, 10)}
 
     def _ask(self, codec: str, bits: int) -> dict[str, int]:

@@ -12,9 +12,9 @@ from . import complaints
 from .colours import Colours
 from .errors import NvdecError
 from .gpu import Gpu
+from .kernel import THREADS
 from .wire import NUMBER, Codec, Data, Stream
 
-THREADS = (32, 8, 1)
 # Crops that wait on the GPU to be copied together.
 ROOM = 64
 

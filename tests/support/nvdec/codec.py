@@ -70,8 +70,15 @@ class Decoder:
     def setReconfigParams(self, width: int, height: int) -> int:  # noqa: N802
         assert self._size is not None, "nothing was decoded yet"
         self._announced = (width, height)
-        self._memory = []
+        self._free()
         return 1
+
+    def _free(self) -> None:
+        for address in self._memory:
+            self._machine.memory.pop(address)
+        self._memory = []
+
+    __del__ = _free
 
     def GetWidth(self) -> int:  # noqa: N802
         return self._size[0] if self._size else 0
@@ -83,7 +90,10 @@ class Decoder:
         assert self._busy.acquire(blocking=False), "two threads use one decoder"
         try:
             self._machine.check_health()
-            return [self._store(number, frame) for number, frame in enumerate(self._decode(packet))]
+            frames = self._decode(packet)
+            if frames and frames[0].width == GIVES_NOTHING and packet.pts % 10 == 0:
+                frames = []
+            return [self._store(number, frame) for number, frame in enumerate(frames)]
         finally:
             self._stream.synchronize()
             self._busy.release()
@@ -104,7 +114,7 @@ class Decoder:
         if frame.is_corrupt or frame.width == COMPLAINS:
             os.write(1, b"Decode Error occurred for picture 1\n")
         self._misbehave(frame.width)
-        pixels = nv12_of(frame)
+        pixels = nv12_of(frame) ^ (0x40 if frame.width == WRONG else 0)
         self._adapt((frame.width, frame.height), pixels.itemsize)
         assert self._size is not None
         width, height = self._size

@@ -58,8 +58,8 @@ def make(folder: Path) -> Iterator[Path]:
     for turn in (90, 180, 270):
         yield _copied(plain, folder / f"turned-{turn}.mp4", "-display_rotation", str(turn))
     yield _copied(plain, folder / "started-late.mp4", "-ss", "0.5")
-    yield _cropped_at_the_left(plain, folder / "cropped-left.mp4")
-    yield _changing(folder)
+    yield make_cropped(plain, folder / "cropped-left.mp4")
+    yield make_changing(folder)
     whole = plain.read_bytes()
     cut = folder / "cut.ts"
     slices = (folder / "slices.ts").read_bytes()
@@ -76,12 +76,13 @@ def _copied(source: Path, target: Path, *options: str) -> Path:
     return target
 
 
-def _cropped_at_the_left(source: Path, target: Path) -> Path:
+def make_cropped(source: Path, target: Path) -> Path:
+    """An H.264 video whose pictures begin behind their left and top."""
     ffmpeg("-i", str(source), "-c", "copy", "-bsf:v", "h264_metadata=crop_left=16:crop_top=16", str(target))
     return target
 
 
-def _changing(folder: Path) -> Path:
+def make_changing(folder: Path) -> Path:
     """320 x 240, then 480 x 360, in one stream."""
     parts = [write_video(folder / f"part-{width}.h264", 40, H264, (width, width * 3 // 4)) for width in (320, 480)]
     whole = b"".join(part.read_bytes() for part in parts)
