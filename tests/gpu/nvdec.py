@@ -217,6 +217,43 @@ def growth(folder: Folder, count: int = 5000, stand_in: StandIn = False) -> None
     asyncio.run(body())
 
 
+def cpu_seconds() -> float:
+    """Processor time of this process and all below it, those that have ended included."""
+    times = [each.cpu_times() for each in (psutil.Process(), *psutil.Process().children(recursive=True))]
+    return float(sum(each.user + each.system + each.children_user + each.children_system for each in times))
+
+
+@app.command()
+def rate(folder: Folder, seconds: float = 8, stand_in: StandIn = False) -> None:
+    """Frames/s of clips that nobody classifies, with each choice of decoder, in turn."""
+
+    async def one(choice: DecoderChoice) -> None:
+        paths = videos_in(folder)
+        frames = 0
+        async with started(choice, stand_in and choice != "cpu") as decoder:
+            began, spent = time.monotonic(), cpu_seconds()
+            seen: Counter[str] = Counter()
+
+            async def client(number: int) -> None:
+                nonlocal frames
+                while time.monotonic() < began + seconds:
+                    number += 1
+                    async with decoder.open(job_of(paths[number % len(paths)])) as stream:
+                        async for _ in stream.clips():
+                            frames += 32
+                            if time.monotonic() > began + seconds:
+                                return
+                        seen[stream.ended.decoder if stream.ended else "?"] += 1
+
+            await asyncio.gather(*map(client, range(2 * TOGETHER)))
+            took = time.monotonic() - began
+            figures = f"{frames / took:.0f} frames/s, {(cpu_seconds() - spent) / frames * 1000:.3f} ms of CPU a frame"
+            print(choice, figures, dict(seen), flush=True)
+
+    for choice in ("cpu", "nvdec", "auto"):
+        asyncio.run(one(choice))  # type: ignore[arg-type]
+
+
 @app.command()
 def kill(folder: Folder, times: int = 5, stand_in: StandIn = False) -> None:
     """Kill the process that drives NVDEC under load: every video is decoded, and a new process is there soon."""
