@@ -94,6 +94,7 @@ def run(
     seconds: Seconds = 15,
     cores: Annotated[int, typer.Option(min=0, help="Cores that the service gets, the clients the rest; 0: all.")] = 0,
     rounds: Annotated[int, typer.Option(min=1, help="How often each choice is measured, in turn.")] = 1,
+    model: Annotated[Path | None, typer.Option(help="A model directory; none: one is built.")] = None,
     json: Json = None,
 ) -> None:
     """Each choice of decoder, in turn."""
@@ -101,7 +102,7 @@ def run(
     if cores:
         os.sched_setaffinity(0, os.sched_getaffinity(0) - set(range(cores)))
     with tempfile.TemporaryDirectory() as name:
-        _, model = build_full_size(Path(name), precisions=("fp32", "fp16"))
+        model = model or build_full_size(Path(name), precisions=("fp32", "fp16"))[1]
         for _ in range(rounds):
             for choice in CHOICES:
                 figures.append(serve(model, videos, choice, clients, seconds, cores))

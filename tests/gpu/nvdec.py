@@ -251,7 +251,7 @@ def rate(folder: Folder, seconds: float = 8, stand_in: StandIn = False) -> None:
             print(choice, figures, dict(seen), flush=True)
 
     for choice in ("cpu", "nvdec", "auto"):
-        asyncio.run(one(choice))  # type: ignore[arg-type]
+        asyncio.run(one(choice))
 
 
 @app.command()

@@ -34,7 +34,7 @@ class Gpu:
         self._limits = {(codec, bits): self._ask(name, bits) for codec, name in CODECS.items() for bits in (8, 10)}
 
     def _ask(self, codec: str, bits: int) -> dict[str, int]:
-        """What NVDEC can do with a codec; nothing where it, or the driver's part of it, is missing."""
+        """What NVDEC can do with a codec; no decoder units where it cannot."""
         kinds = PyNvVideoCodec.cudaVideoCodec
         chroma = getattr(PyNvVideoCodec.cudaVideoChromaFormat, "420")
         return dict(PyNvVideoCodec.GetDecoderCaps(self.number, getattr(kinds, codec), chroma, bits))

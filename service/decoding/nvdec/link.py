@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from ..pixels.grid import Picture
 from .errors import NvdecError
 from .wire import (
+    ANSWER,
     BEGIN,
     COUNT,
     FINISH,
@@ -38,6 +39,7 @@ class Link:
         self._connection.settimeout(ANSWER_SECONDS)
         self._shape = (0, 0)
         self._expected = 0
+        self.held = 0
 
     def begin(self, stream: Stream, lines: int, columns: int) -> None:
         """A video whose crops, as they are stored, have that size; what is left of the one before is dropped."""
@@ -59,7 +61,8 @@ class Link:
 
     def receive(self) -> list[tuple[int, Picture]]:
         """The answer to the earliest `send` or `finish` that has none: frames by their packets' numbers, in the order
-        in which they are shown, with their crops, uint8 [lines, columns, 3]."""
+        in which they are shown, with their crops, uint8 [lines, columns, 3]. `held` then says how many frames the
+        decoder held back when its first came, 0 before."""
         try:
             kind, length = HEADER.unpack(read_exactly(self._connection, HEADER.size).data)
             if kind == REFUSED and length <= MAX_REFUSAL_BYTES:
@@ -81,9 +84,9 @@ class Link:
 
     def _frames(self, length: int) -> list[tuple[int, Picture]] | None:
         """None if their number does not go with their size."""
-        [count] = COUNT.unpack(read_exactly(self._connection, COUNT.size).data)
+        count, self.held = ANSWER.unpack(read_exactly(self._connection, ANSWER.size).data)
         lines, columns = self._shape
-        if length != COUNT.size + count * (NUMBER.itemsize + lines * columns * 3):
+        if length != ANSWER.size + count * (NUMBER.itemsize + lines * columns * 3):
             return None
         numbers = read_exactly(self._connection, count * NUMBER.itemsize).view(NUMBER).tolist()
         pictures = read_exactly(self._connection, count * lines * columns * 3).reshape(count, lines, columns, 3)

@@ -60,7 +60,6 @@ def prepare(control: socket.socket, number: int) -> "Server":
     complaints.listen()
     try:
         from .gpu import Gpu
-        from .self_test import self_test
         from .server import Server
 
         gpu = Gpu(number)
@@ -68,11 +67,12 @@ def prepare(control: socket.socket, number: int) -> "Server":
         raise CannotError(explain(error)) from error
     if not gpu.decoder_units:
         raise CannotError(f"GPU {number} has no video decoder")
+    server = Server(control, gpu)
     try:
-        self_test(gpu)
+        server.try_out()
     except Exception as error:
         raise CannotError(f"a picture of our own is not decoded: {explain(error)}") from error
-    return Server(control, gpu)
+    return server
 
 
 def explain(error: Exception) -> str:

@@ -5,7 +5,6 @@ import base64
 import numpy as np
 
 from ..pixels.grid import CropFormat, Grid
-from .gpu import Gpu
 from .unit import DecoderUnit
 from .wire import Stream
 
@@ -21,15 +20,14 @@ GREY = 128
 EMPTY = np.empty(0, np.uint8)
 
 
-def self_test(gpu: Gpu) -> None:
-    """Raises ValueError if the frames are not what they should be, and what the GPU raises."""
-    unit = DecoderUnit(gpu, "h264", 8, SIZE)
+def self_test(unit: DecoderUnit) -> None:
+    """Try a decoder for H.264. Raises ValueError if the frames are not what they should be, and what the GPU raises."""
     stream = Stream(codec="h264", bits=8, width=SIZE, height=SIZE, turns=0, wide=False, full_range=False)
     unit.begin(stream, Grid.of(SIZE, SIZE, 0, CROP))
     for number, packet in enumerate(PACKETS):
         unit.decode(number, np.frombuffer(packet, np.uint8))
     unit.decode(0, EMPTY)
-    numbers, crops = unit.take()
+    numbers, _, crops = unit.take()
     pixels = np.frombuffer(b"".join(crops), np.uint8)
     if len(numbers) // 8 != len(PACKETS) or np.abs(pixels.astype(np.int16) - GREY).max() > 1:
         raise ValueError(f"{len(numbers) // 8} frames of {len(PACKETS)}, wrong pixels")

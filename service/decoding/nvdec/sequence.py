@@ -13,13 +13,16 @@ from .wire import Codec
 START = re.compile(rb"\x00\x00\x01")
 # A start code and the first byte of a sequence parameter set: types 7 and 33.
 SET_STARTS = {"h264": re.compile(rb"\x00\x00\x01[\x07\x27\x47\x67]"), "hevc": re.compile(rb"\x00\x00\x01[\x42\x43]")}
+CHROMA_420, CHROMA_444 = 1, 3
 H264_CHROMA_PROFILES = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)
 
 
 @dataclass(frozen=True)
 class Sequence:
-    """`progressive`: every picture is a frame. `left`, `top`: samples that are cut off there."""
+    """`chroma`: as numbered by both standards. `progressive`: every picture is a frame. `left`, `top`: samples that are
+    cut off there, in units of the chroma's."""
 
+    chroma: int
     progressive: bool
     left: int
     top: int
@@ -90,13 +93,13 @@ def _h264(bits: _Bits) -> Sequence:
     profile = bits.take(8)
     bits.take(16)
     bits.golomb()
-    chroma = 1
+    chroma = CHROMA_420
     if profile in H264_CHROMA_PROFILES:
         chroma = bits.golomb()
-        bits.take(1 if chroma == 3 else 0)
+        bits.take(1 if chroma == CHROMA_444 else 0)
         bits.golomb(), bits.golomb(), bits.take(1)
         if bits.take(1):
-            for number in range(12 if chroma == 3 else 8):
+            for number in range(12 if chroma == CHROMA_444 else 8):
                 _skip_scaling_list(bits, 16 if number < 6 else 64)
     bits.golomb()
     order = bits.golomb()
@@ -110,7 +113,7 @@ def _h264(bits: _Bits) -> Sequence:
     progressive = bool(bits.take(1))
     bits.take(2 if not progressive else 1)
     left, top = _cropping(bits)
-    return Sequence(progressive, left, top)
+    return Sequence(chroma, progressive, left, top)
 
 
 def _skip_scaling_list(bits: _Bits, size: int) -> None:
@@ -137,14 +140,14 @@ def _hevc(bits: _Bits) -> Sequence:
         bits.take(88 * profile + 8 * level)
     bits.golomb()
     chroma = bits.golomb()
-    bits.take(1 if chroma == 3 else 0)
+    bits.take(1 if chroma == CHROMA_444 else 0)
     bits.golomb(), bits.golomb()
     left, top = _cropping(bits)
-    return Sequence(not interlaced, left, top)
+    return Sequence(chroma, not interlaced, left, top)
 
 
 def _cropping(bits: _Bits) -> tuple[int, int]:
-    """Left and top, in units of the chroma's samples: only whether they are 0 is asked."""
+    """Left and top."""
     if not bits.take(1):
         return 0, 0
     left, _, top = bits.golomb(), bits.golomb(), bits.golomb()

@@ -14,7 +14,8 @@ from ..pixels.grid import CropFormat
 from .capacity import sessions_of
 from .control import MAX_PACKET, Broken, Closed, Open
 from .gpu import Gpu
-from .pool import Pool
+from .pool import SIZES, Pool
+from .self_test import self_test
 from .session import Session
 from .unit import DecoderUnit
 
@@ -32,6 +33,12 @@ class Server:
         self._control = control
         self._pool = Pool(partial(DecoderUnit, gpu), sessions_of(gpu.decoder_units))
         self._sessions: dict[int, Session] = {}
+
+    def try_out(self) -> None:
+        """Decode a picture of our own. Raises what `self_test` raises."""
+        unit = DecoderUnit(self.gpu, "h264", 8, SIZES[0])
+        self_test(unit)
+        self._pool.give(unit)
 
     def serve(self) -> None:
         """Until the service closes the control socket."""

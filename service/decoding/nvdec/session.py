@@ -13,6 +13,7 @@ from .errors import NvdecError
 from .pool import Pool
 from .unit import DecoderUnit
 from .wire import (
+    ANSWER,
     BEGIN,
     COUNT,
     FINISH,
@@ -20,6 +21,7 @@ from .wire import (
     HEADER,
     MAX_BYTES,
     MAX_PACKETS,
+    NUMBER,
     PACKET,
     PACKETS,
     REFUSED,
@@ -116,11 +118,11 @@ class Session:
         self._pool.give(self._unit)
         self._unit = None
 
-    def _answer(self, numbers: bytes, crops: list[bytes]) -> None:
+    def _answer(self, numbers: bytes, held: int, crops: list[bytes]) -> None:
         self.busy_since = None  # it is the child's turn
-        frames = len(numbers) // 8
-        length = COUNT.size + len(numbers) + sum(map(len, crops))
-        self._connection.sendall(HEADER.pack(FRAMES, length) + COUNT.pack(frames) + numbers)
+        frames = len(numbers) // NUMBER.itemsize
+        length = ANSWER.size + len(numbers) + sum(map(len, crops))
+        self._connection.sendall(HEADER.pack(FRAMES, length) + ANSWER.pack(frames, held) + numbers)
         for part in crops:
             self._connection.sendall(part)
 

@@ -45,7 +45,8 @@ class DecoderUnit:
         if len(self._host) != ROOM * self._crop_bytes:
             self._crops = _allocate(ROOM * self._crop_bytes)
             self._host = driver.pagelocked_empty(ROOM * self._crop_bytes, np.uint8)
-        self._waiting = 0
+        self._waiting = self._sent = 0
+        self._held: int | None = None
         self._numbers: list[int] = []
         self._done: list[bytes] = []
 
@@ -62,6 +63,9 @@ class DecoderUnit:
         if complaints.count() != before:
             # Perhaps of another thread's decoder: which one's, nobody says.
             raise NvdecError("damaged", "NVDEC reports damage")
+        self._sent += 1
+        if frames and self._held is None:
+            self._held = self._sent - 1
         for frame in frames:
             self._crop(frame)
 
@@ -105,12 +109,13 @@ class DecoderUnit:
             self._done.append(found.tobytes())
             self._waiting = 0
 
-    def take(self) -> tuple[bytes, list[bytes]]:
-        """The frames since it was asked last: their packets' numbers, and their crops. Raises driver.Error."""
+    def take(self) -> tuple[bytes, int, list[bytes]]:
+        """The frames since it was asked last: their packets' numbers, how many were held back when the video's first
+        came, and their crops. Raises driver.Error."""
         self._fetch()
         numbers, crops = np.array(self._numbers, NUMBER).tobytes(), self._done
         self._numbers, self._done = [], []
-        return numbers, crops
+        return numbers, self._held or 0, crops
 
 
 def _on_gpu(axis: Axis) -> Any:

@@ -7,7 +7,7 @@ a frame that is in doubt has become part of a clip.
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, partial
 from typing import BinaryIO
@@ -29,12 +29,14 @@ from ..video import opened_as, rate_of_stream
 from .errors import NvdecError
 from .link import Link
 from .packets import Coded, Packets
-from .sequence import Sequence
+from .sequence import CHROMA_420, Sequence
 from .wire import Stream
 
 BITS = {"yuv420p": 8, "yuvj420p": 8, "yuv420p10le": 10}
 # swscale rounds differently on other processors than x86-64; a wrong picture differs by far more.
 MAX_LEVELS_APART = 2
+# Frames that wait to be shown, at most 16 of either codec, the one being read, and one more of the parser's.
+MOST_HELD_BACK = 18
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ class NvdecVideo:
             batch = next(batches, None)
             for number, stored in self._link.receive():
                 yield order.take(number), stored
+            if batch is not None:
+                order.answered(self._link.held)
         self._link.finish()
         for number, stored in self._link.receive():
             yield order.take(number), stored
@@ -138,11 +142,15 @@ class NvdecVideo:
 
 
 class _Order:
-    """Packets that were sent, until their frames come: each the earliest of those that are to come."""
+    """Packets that were sent, until their frames come.
+
+    NVDEC's parser hands out the packets' times in order, whatever frame it gives them to: that a frame is missing shows
+    in how many are under way.
+    """
 
     def __init__(self) -> None:
         self._coded: dict[int, Coded] = {}
-        self._times: list[int] = []
+        self._numbers: list[int] = []
         self.returned = 0
 
     @property
@@ -151,19 +159,27 @@ class _Order:
         return len(self._coded)
 
     def sent(self, batch: list[Coded]) -> None:
-        """These packets are on their way."""
+        """These packets are on their way. Raises NvdecError if two have one time."""
         for coded in batch:
-            # Their bytes are no longer needed.
-            self._coded[coded.number] = Coded(
-                coded.number, b"", coded.pts, coded.duration, coded.time_base, coded.dropped
-            )
-            heapq.heappush(self._times, coded.pts)
+            if coded.number in self._coded:
+                raise NvdecError("unsupported", "two packets have one time")
+            self._coded[coded.number] = replace(coded, data=b"")
+            heapq.heappush(self._numbers, coded.number)
+
+    def answered(self, held: int) -> None:
+        """All frames that the packets sent so far give by now were taken; the first came with so many held back.
+
+        Raises NvdecError if they are too few. A decoder holds back as many as it needs to bring them into order; more
+        later than at first is a frame lost.
+        """
+        if self.returned and len(self._coded) > min(held, MOST_HELD_BACK):
+            raise NvdecError("damaged", "a packet gave no frame")
 
     def take(self, number: int) -> Coded:
         """The packet of a frame. Raises NvdecError if another's is due."""
         coded = self._coded.pop(number, None)
-        if coded is None or coded.pts != heapq.heappop(self._times):
-            raise NvdecError("damaged", "a packet gave no frame, or more than one, or not in its turn")
+        if coded is None or number != heapq.heappop(self._numbers):
+            raise NvdecError("damaged", "a packet gave more than one frame, or one that is not due")
         self.returned += 1
         return coded
 
@@ -176,6 +192,8 @@ def _stream_of(first: VideoFrame, packets: Packets) -> Stream:
     sequence: Sequence = packets.begin()
     if first.interlaced_frame or not sequence.progressive:
         raise NvdecError("unsupported", "it is interlaced")
+    if sequence.chroma != CHROMA_420:
+        raise NvdecError("unsupported", "its chroma is not 4:2:0")
     if sequence.left or sequence.top or first.width % 2:
         raise NvdecError("unsupported", "its pictures are cut off at the left or the top, or have an odd width")
     matrix, levels = colours_of(first)

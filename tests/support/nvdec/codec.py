@@ -5,6 +5,7 @@ one that two threads use at a time, or one without the context, fails.
 """
 
 import ctypes
+import heapq
 import os
 import threading
 import time
@@ -66,6 +67,7 @@ class Decoder:
         self._announced: tuple[int, int] | None = None
         self._bits = 0
         self._memory: list[int] = []
+        self._times: list[int] = []
 
     def setReconfigParams(self, width: int, height: int) -> int:  # noqa: N802
         assert self._size is not None, "nothing was decoded yet"
@@ -91,7 +93,7 @@ class Decoder:
         try:
             self._machine.check_health()
             frames = self._decode(packet)
-            if frames and frames[0].width == GIVES_NOTHING and packet.pts % 10 == 0:
+            if frames and frames[0].width == GIVES_NOTHING and packet.bsl % 3 == 0:
                 frames = []
             return [self._store(number, frame) for number, frame in enumerate(frames)]
         finally:
@@ -102,9 +104,10 @@ class Decoder:
         if not packet.bsl:
             frames = self._context.decode(None)
             self._context.flush_buffers()
+            self._times = self._times if frames else []
             return frames
         given = av.Packet(ctypes.string_at(packet.bsl_data, packet.bsl))
-        given.pts = packet.pts
+        heapq.heappush(self._times, packet.pts)
         try:
             return list(self._context.decode(given))
         except FFmpegError as error:
@@ -129,8 +132,8 @@ class Decoder:
 
         self._stream.add(write)
         kind = Format.NV12 if pixels.itemsize == 1 else Format.P016
-        assert frame.pts is not None
-        return DecodedFrame(address, width * height * pixels.itemsize, kind, frame.pts)
+        # As the real one's parser does: times in order, whatever packet's frame this is.
+        return DecodedFrame(address, width * height * pixels.itemsize, kind, heapq.heappop(self._times))
 
     def _adapt(self, size: tuple[int, int], itemsize: int) -> None:
         """What the real one does when a sequence begins."""

@@ -11,11 +11,20 @@ from ....support.nvdec.decoding import compare
 from ....support.videos import H264, HEVC, ffmpeg, write_video
 
 BY_NVDEC = (
-    *("b-frames.mp4", "many-references.mkv", "open-gop.mp4", "slices.ts", "full-range.mp4", "grey.mp4"),
+    *("b-frames.mp4", "many-references.mkv", "open-gop.mp4", "slices.ts", "full-range.mp4"),
     *("hevc.mp4", "hevc-open-gop.mkv", "hevc-10-bit.mp4", "hlg.mp4", "pq.mp4", "h264.flv"),
 )
 UNSUPPORTED = (
-    *("interlaced.mp4", "h264-10-bit.mp4", "h264-422.mp4", "hevc-12-bit.mp4", "vp9.webm", "mpeg2.ts", "mpeg4.avi"),
+    *(
+        "interlaced.mp4",
+        "grey.mp4",
+        "h264-10-bit.mp4",
+        "h264-422.mp4",
+        "hevc-12-bit.mp4",
+        "vp9.webm",
+        "mpeg2.ts",
+        "mpeg4.avi",
+    ),
 )
 
 

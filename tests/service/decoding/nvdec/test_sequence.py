@@ -10,7 +10,7 @@ from service.decoding.nvdec.wire import Codec
 
 from ....support.videos import ffmpeg
 
-PLAIN = Sequence(progressive=True, left=0, top=0)
+PLAIN = Sequence(chroma=1, progressive=True, left=0, top=0)
 X264, X265 = "libx264", "libx265"
 
 
@@ -27,10 +27,10 @@ def encoded(codec: str, *options: str, size: str = "64x48") -> bytes:
         (("-profile:v", "baseline", "-pix_fmt", "yuv420p"), PLAIN),
         (("-profile:v", "high", "-pix_fmt", "yuv420p"), PLAIN),
         (("-pix_fmt", "yuv420p10le"), PLAIN),
-        (("-pix_fmt", "yuv444p"), PLAIN),
+        (("-pix_fmt", "yuv444p"), Sequence(chroma=3, progressive=True, left=0, top=0)),
         (("-pix_fmt", "yuv420p", "-x264-params", "cqm=jvt"), PLAIN),
-        (("-pix_fmt", "yuv420p", "-flags", "+ildct+ilme"), Sequence(progressive=False, left=0, top=0)),
-        (("-pix_fmt", "yuv420p", "-bsf:v", "h264_metadata=crop_left=16:crop_top=4"), Sequence(True, 8, 2)),
+        (("-pix_fmt", "yuv420p", "-flags", "+ildct+ilme"), Sequence(chroma=1, progressive=False, left=0, top=0)),
+        (("-pix_fmt", "yuv420p", "-bsf:v", "h264_metadata=crop_left=16:crop_top=4"), Sequence(1, True, 8, 2)),
     ],
     ids=["baseline", "high", "10 bits", "4:4:4", "scaling lists", "interlaced", "cut off"],
 )
@@ -45,8 +45,11 @@ def test_h264(options: tuple[str, ...], expected: Sequence) -> None:
         (("-pix_fmt", "yuv420p"), PLAIN),
         (("-pix_fmt", "yuv420p10le"), PLAIN),
         (("-pix_fmt", "yuv420p", "-x265-params", "temporal-layers=2"), PLAIN),
-        (("-pix_fmt", "yuv420p", "-x265-params", "interlace=tff"), Sequence(progressive=False, left=0, top=0)),
-        (("-pix_fmt", "yuv420p", "-bsf:v", "hevc_metadata=crop_left=8:crop_top=6"), Sequence(True, 4, 3)),
+        (
+            ("-pix_fmt", "yuv420p", "-x265-params", "interlace=tff"),
+            Sequence(chroma=1, progressive=False, left=0, top=0),
+        ),
+        (("-pix_fmt", "yuv420p", "-bsf:v", "hevc_metadata=crop_left=8:crop_top=6"), Sequence(1, True, 4, 3)),
     ],
     ids=["8 bits", "10 bits", "sub-layers", "interlaced", "cut off"],
 )
