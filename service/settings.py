@@ -27,6 +27,7 @@ PREFIX = "R3D_"
 SECRETS = Path("/run/secrets")
 BackendName = Literal["auto", "tensorrt", "openvino", "onnxruntime"]
 PrecisionChoice = Literal["auto", "fp32", "bf16", "fp16", "int8"]
+DecoderChoice = Literal["auto", "cpu", "nvdec"]
 SandboxPolicy = Literal["best-effort", "required"]
 
 
@@ -81,6 +82,10 @@ class Settings(BaseSettings):
     precision: Annotated[
         PrecisionChoice,
         Field(description="what the network is computed in; auto: the fastest here, found by measuring"),
+    ] = "auto"
+    decoder: Annotated[
+        DecoderChoice,
+        Field(description="what decodes; nvdec: the GPUs' video decoders; auto: they and the cores, if there are any"),
     ] = "auto"
     devices: Annotated[
         Devices, Field(min_length=1, description="GPUs by number, comma-separated; one worker each, one queue")

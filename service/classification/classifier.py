@@ -12,7 +12,6 @@ from engine_builder.manifest import Manifest, ManifestError, Sampling
 
 from ..decoding.clip_stream import OnProgress
 from ..decoding.decoder import Decoder
-from ..decoding.fork_client import ForkClient
 from ..decoding.sandbox.confinement import Sandbox
 from ..errors import StartupError
 from ..inference.backends.protocol import BackendFactory, Description
@@ -50,7 +49,8 @@ class Classifier:
         `observer` is called with batches, in those threads. Raises StartupError.
         """
         async with AsyncExitStack() as stack:
-            decoder = Decoder(*planned_slots(settings), settings.sandbox)
+            slots = planned_slots(settings)
+            decoder = Decoder(*slots, settings.sandbox, settings.decoder, settings.devices)
             stack.push_async_callback(decoder.close)
             # The decode server imports what it needs in its own process while the model loads in this one.
             decoding = asyncio.create_task(decoder.start())
@@ -93,6 +93,16 @@ class Classifier:
     def open_videos(self) -> int:
         """Videos that have a process of their own."""
         return self._pipeline.open_videos
+
+    @property
+    def nvdec(self) -> tuple[bool, str]:
+        """Whether NVDEC decodes, and what of it there is, or why it does not."""
+        return self._pipeline.nvdec
+
+    @property
+    def on_nvdec(self) -> int:
+        """Videos that NVDEC decodes now."""
+        return self._pipeline.on_nvdec
 
     @property
     def queued_clips(self) -> int:
@@ -156,7 +166,7 @@ async def _first_that_loads(
     raise StartupError("; ".join(failures))
 
 
-async def _end(task: "asyncio.Task[ForkClient]") -> None:
+async def _end(task: "asyncio.Task[None]") -> None:
     """Cancel a task, and wait until it is over, however it ends."""
     task.cancel()
     await asyncio.wait([task])

@@ -131,6 +131,16 @@ class Pipeline:
         """Videos that have a process of their own."""
         return self._decoder.open_videos
 
+    @property
+    def nvdec(self) -> tuple[bool, str]:
+        """Whether NVDEC decodes, and what of it there is, or why it does not."""
+        return self._decoder.nvdec
+
+    @property
+    def on_nvdec(self) -> int:
+        """Videos that NVDEC decodes now."""
+        return self._decoder.on_nvdec
+
     async def _feed(self, stream: ClipStream, run: _Run) -> None:
         """Put the video's clips into the batcher's queue, a few at a time."""
         try:

@@ -30,6 +30,16 @@ class Metrics:
         )
         self.upload_bytes = Counter("r3d_upload_bytes", "Bytes of received videos", registry=registry)
         self.videos = Counter("r3d_videos", "Videos classified", registry=registry)
+        self.decoded = Counter(
+            "r3d_videos_decoded", "Videos classified, by their decoder", ["decoder"], registry=registry
+        )
+        self.fallbacks = Counter(
+            "r3d_nvdec_fallbacks",
+            "Videos that were given to NVDEC and decoded on the CPU, by reason",
+            ["reason"],
+            registry=registry,
+        )
+        self.on_nvdec = Gauge("r3d_nvdec_videos", "Videos that NVDEC decodes now", registry=registry)
         self.frames = Counter("r3d_frames_decoded", "Frames of classified clips", registry=registry)
         self.clips = Counter("r3d_clips_classified", "Clips classified", registry=registry)
         self.clips_dropped = Counter(
@@ -67,6 +77,7 @@ class Metrics:
         ready: Callable[[], float],
         in_progress: Callable[[], float],
         decoders: Callable[[], float],
+        on_nvdec: Callable[[], float],
         queue_clips: Callable[[], float],
         workers: Callable[[], float],
     ) -> None:
@@ -74,6 +85,7 @@ class Metrics:
         self.ready.set_function(ready)
         self.in_progress.set_function(in_progress)
         self.decoders.set_function(decoders)
+        self.on_nvdec.set_function(on_nvdec)
         self.queue_clips.set_function(queue_clips)
         self.workers.set_function(workers)
 

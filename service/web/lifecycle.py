@@ -64,6 +64,7 @@ class Lifecycle:
             ready=lambda: self.state is State.READY,
             in_progress=lambda: self.admission.active,
             decoders=lambda: self._loaded.open_videos if self._loaded else 0,
+            on_nvdec=lambda: self._loaded.on_nvdec if self._loaded else 0,
             queue_clips=lambda: self._loaded.queued_clips if self._loaded else 0,
             workers=lambda: self._loaded.workers[0] if self._loaded else 0,
         )

@@ -88,7 +88,8 @@ def written(answer: ClassifyAnswer, wanted: Format, view: str) -> Response:
 
 def server_timing(timing: TimingAnswer) -> str:
     """The header of that name (W3C): milliseconds by stage."""
-    return ", ".join(f"{name.removesuffix('_ms')};dur={milliseconds:.1f}" for name, milliseconds in timing)
+    stages = timing.model_dump(exclude={"decoder"})
+    return ", ".join(f"{name.removesuffix('_ms')};dur={milliseconds:.1f}" for name, milliseconds in stages.items())
 
 
 @router.get("/labels", responses=documented(NotReadyError, UnauthorizedError), dependencies=[Key])
