@@ -9,13 +9,14 @@ from ..turns import Turns
 class Slots:
     """A semaphore whose newcomers go ahead of the others, but never two of them while others wait.
 
-    So a short video beside long ones waits for a slot to come free, not for its turn after all of theirs, and many
-    short ones stop no long one. What is done in the background lets others go first, by `Turns`. Use it in one event
-    loop.
+    One newcomer that finds no slot free gets one more, which goes when no newcomer wants it. So a short video beside
+    long ones need not wait for any of them, and many short ones stop no long one. What is done in the background lets
+    others go first, by `Turns`. Use it in one event loop.
     """
 
     def __init__(self, count: int) -> None:
         self._free = count
+        self._one_more = False
         self._newcomers: deque[asyncio.Future[None]] = deque()
         self._others: deque[asyncio.Future[None]] = deque()
         self._background: deque[asyncio.Future[None]] = deque()
@@ -32,6 +33,9 @@ class Slots:
         if self._free:
             self._free -= 1
             return
+        if newcomer and not background and not self._one_more:
+            self._one_more = True
+            return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting = self._newcomers if newcomer else self._others
         (self._background if background else waiting).append(turn)
@@ -44,6 +48,9 @@ class Slots:
 
     def release(self) -> None:
         """Give a slot back, to whoever is next."""
+        if self._one_more and not self._newcomers:
+            self._one_more = False
+            return
         while (turn := self._next()) is not None:
             if not turn.done():
                 turn.set_result(None)

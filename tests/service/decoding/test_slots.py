@@ -35,8 +35,9 @@ def test_the_order(waiting: list[str], expected: list[str]) -> None:
     async def body() -> None:
         slots = Slots(1)
         await slots.acquire(newcomer=False)
+        await slots.acquire(newcomer=True)  # it takes the one more
         order, _ = await queued(slots, *waiting)
-        for _ in waiting:
+        for _ in (*waiting, "the one more goes"):
             assert slots.locked
             slots.release()
             await asyncio.sleep(0)
@@ -59,16 +60,51 @@ def test_as_many_as_there_are_slots_hold_one_at_a_time() -> None:
     asyncio.run(body())
 
 
+def test_one_newcomer_gets_one_more_slot_and_only_one() -> None:
+    async def body() -> None:
+        slots = Slots(1)
+        order, _ = await queued(slots, "old1", "new1", "new2", "old2")
+        assert order == ["old1", "new1"]
+        slots.release()
+        await asyncio.sleep(0)
+        assert order == ["old1", "new1", "new2"]
+        slots.release()  # no newcomer waits: it goes
+        await asyncio.sleep(0)
+        assert order == ["old1", "new1", "new2"]
+        slots.release()
+        await asyncio.sleep(0)
+        assert order == ["old1", "new1", "new2", "old2"]
+
+    asyncio.run(body())
+
+
+def test_nothing_in_the_background_gets_one_more() -> None:
+    async def body() -> None:
+        slots = Slots(1)
+        await slots.acquire(newcomer=False)
+        waiting = asyncio.create_task(slots.acquire(newcomer=True, background=True))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        slots.release()
+        await waiting
+
+    asyncio.run(body())
+
+
 def test_a_slot_goes_past_one_that_waits_no_more() -> None:
     async def body() -> None:
         slots = Slots(1)
         await slots.acquire(newcomer=False)
+        await slots.acquire(newcomer=True)
         order, tasks = await queued(slots, "new1", "old1")
         tasks["new1"].cancel()
         await asyncio.sleep(0)
         slots.release()
         await asyncio.sleep(0)
         assert order == ["old1"]
+        slots.release()
+        slots.release()
+        assert not slots.locked
 
     asyncio.run(body())
 
