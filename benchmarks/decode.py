@@ -19,7 +19,7 @@ import cv2
 import typer
 
 from engine_builder.manifest import ClipFormat
-from service.settings import available_cpus
+from service.machine import available_cpus
 
 from .harness.decoding import DecoderAlone
 from .harness.report import Json, Plot, Rounds, Videos, finish

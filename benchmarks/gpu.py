@@ -9,22 +9,22 @@ import asyncio
 import json as json_format
 import tempfile
 import threading
-import time
 from collections import deque
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 
-from engine_builder.manifest import ClipFormat, Frames, Manifest
-from service.inference.backends.onnxruntime import OnnxRuntimeBackend, pick_provider
+from engine_builder.manifest import ClipFormat, Manifest
+from service.inference.backends.onnxruntime import pick_provider
 from service.inference.batcher import Batcher
 from service.inference.selection import choose
 from service.settings import Settings
 
 from .harness.ceiling import decode_seconds
+from .harness.gpu_runners import Runner, as_it_serves, bare_onnxruntime, one_by_one, torch_runners
 from .harness.load import Load, SteadyRate, press, service
 from .harness.metrics import batch_sizes
 from .harness.models import build_full_size
@@ -32,62 +32,28 @@ from .harness.report import Json, Seconds, Videos, save
 from .harness.timing import in_turn, median_ratio
 
 BATCHES = (1, 8, 32)
-ROUNDS = 30
+ROUNDS = 10
+IN_A_ROUND = 4  # batches that each runner computes before the next one's turn
 CLIENTS = 48
 PREDECODED = 1280  # clips per round
 
-Runner = Callable[[Frames], object]
-
-
-def rate(infer: Runner, batch: int) -> float:
-    """Clips per second, median of rounds, host array in and host array out."""
-    clips = np.random.default_rng(0).integers(0, 256, (4, batch, *ClipFormat().shape), np.uint8)
-    for index in range(5):
-        infer(clips[index % 4])
-    seconds = []
-    for index in range(ROUNDS):
-        started = time.perf_counter()
-        infer(clips[index % 4])
-        seconds.append(time.perf_counter() - started)
-    return batch / float(np.median(seconds))
-
-
-def torch_runners() -> dict[str, Runner]:
-    """What a user would write: torchvision's r3d_18 in fp16, channels last, eager and compiled."""
-    import torch
-
-    from .harness.pytorch import normalised, r3d_18
-
-    network = r3d_18().half().cuda().to(memory_format=torch.channels_last_3d)
-
-    def runner(module: Any) -> Runner:
-        def infer(frames: Frames) -> object:
-            with torch.inference_mode():
-                x = normalised(frames, "cuda").half().contiguous(memory_format=torch.channels_last_3d)
-                return module(x).float().softmax(1).cpu().numpy()
-
-        return infer
-
-    return {"PyTorch eager fp16": runner(network), "torch.compile fp16": runner(torch.compile(network))}
-
-
-def bare_onnxruntime(model: Path, provider: str) -> Runner:
-    """The runtime without this project's code."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(model, providers=[(provider, {"prefer_nhwc": "1"})])
-    return lambda frames: session.run(None, {"frames": frames})[0]
-
 
 def network_rates(directory: Path, provider: str, with_torch: bool) -> dict[str, dict[int, float]]:
-    """Clips/s of each runner at each batch size."""
+    """Clips/s of each runner at each batch size in fp16, host arrays in and host arrays out, all in turn."""
     model = directory / "model.fp16.onnx"
     runners: dict[str, Runner] = {
-        "this project, ONNX Runtime fp16": OnnxRuntimeBackend(model, "fp16", provider).infer,
-        "bare ONNX Runtime fp16": bare_onnxruntime(model, provider),
+        "this project, ONNX Runtime": as_it_serves(model, provider),
+        "bare ONNX Runtime": one_by_one(bare_onnxruntime(model, provider)),
     }
     runners |= torch_runners() if with_torch else {}
-    return {name: {batch: round(rate(infer, batch), 1) for batch in BATCHES} for name, infer in runners.items()}
+    rates: dict[str, dict[int, float]] = {name: {} for name in runners}
+    for batch in BATCHES:
+        clips = np.random.default_rng(0).integers(0, 256, (IN_A_ROUND, batch, *ClipFormat().shape), np.uint8)
+        batches = list(clips)
+        seconds = in_turn({name: partial(run, batches) for name, run in runners.items()}, ROUNDS)
+        for name, measured in seconds.items():
+            rates[name][batch] = round(IN_A_ROUND * batch / float(np.median(measured)), 1)
+    return rates
 
 
 def predecoded(directory: Path, provider: str) -> dict[str, float]:

@@ -19,7 +19,7 @@ import httpx
 import typer
 
 from engine_builder.manifest import Manifest
-from service.settings import available_cpus
+from service.machine import available_cpus
 
 from .harness.ceiling import network_seconds
 from .harness.decoding import DecoderAlone

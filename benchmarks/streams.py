@@ -19,7 +19,7 @@ import typer
 
 from engine_builder.manifest import ClipFormat, Precision
 from service.inference.backends.openvino import OpenVinoBackend, OpenVinoNetwork, streams_of, supported_precisions
-from service.settings import available_cpus
+from service.machine import available_cpus
 
 from .harness.models import build
 from .harness.report import FullSize, Json, Plot, Rounds, finish

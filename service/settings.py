@@ -9,10 +9,16 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from .machine import available_cpus
 
-def available_cpus() -> int:
-    """The CPUs this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+def usual_decode_workers() -> int:
+    """One for each CPU and a few more: a video whose clip is on its way to the network leaves its CPU idle.
+
+    Two cores of an AMD EPYC, four clients: 1.08 times the clips/s with 3, no more with 4.
+    """
+    cpus = available_cpus()
+    return cpus + -(-cpus // 8)
 
 
 PREFIX = "R3D_"
@@ -64,11 +70,16 @@ class Settings(BaseSettings):
     max_frames: Annotated[int, Field(ge=1, description="longest video, in frames: 2 hours at 30/s")] = 216_000
     max_frame_pixels: Annotated[int, Field(ge=1, description="largest frame, in pixels: 4096 x 2176")] = 4096 * 2176
     decode_memory_bytes: Annotated[
-        int, Field(ge=64 << 20, description="memory a decoder may take, over an idle one")
+        int, Field(ge=64 << 20, description="memory a decoder may take, over an idle one; videos are open as they fit")
     ] = 768 << 20
     decode_workers: Annotated[
-        int, Field(ge=1, le=1024, description="videos decoded at once; four times as many may be open")
-    ] = Field(default_factory=available_cpus)
+        int,
+        Field(
+            ge=1,
+            le=1024,
+            description="videos decoded at once; four times as many may be open; fewer where memory is short",
+        ),
+    ] = Field(default_factory=usual_decode_workers)
     sandbox: Annotated[
         SandboxPolicy, Field(description="required: do not start unless decoders can be confined by every mechanism")
     ] = "best-effort"

@@ -12,7 +12,8 @@ import numpy as np
 from engine_builder.manifest import ClipFormat, Manifest
 from service.inference.backends.protocol import Backend
 from service.inference.selection import choose
-from service.settings import PrecisionChoice, Settings, available_cpus
+from service.machine import available_cpus
+from service.settings import PrecisionChoice, Settings
 
 from .decoding import DecoderAlone
 

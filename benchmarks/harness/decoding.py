@@ -32,7 +32,7 @@ class DecoderAlone:
 
     async def decode(self, video: Path, clip: ClipFormat) -> int:
         """Decode a whole video; how many clips it has. Raises ServiceError."""
-        threads = scheduling.decode_threads(self._decode_slots, self._decoder.open_videos, network_bound=False)
+        threads = scheduling.decode_threads(self._decode_slots, self._decoder.open_videos)
         job = job_of(video, clip, Settings(), threads=threads)
         async with self._decoder.open(job) as stream:
             return sum([1 async for _ in stream.clips()])

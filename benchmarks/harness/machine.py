@@ -4,7 +4,7 @@ import platform
 from collections.abc import Mapping
 from pathlib import Path
 
-from service.settings import available_cpus
+from service.machine import available_cpus
 
 Row = Mapping[str, object]
 

@@ -11,10 +11,10 @@ import numpy.typing as npt
 Picture = npt.NDArray[np.uint8]
 
 H264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p")
-# What phones make of high dynamic range by default.
+# What phones make of high dynamic range by default. The encoder writes the frames' own tags, whatever its options say.
 HLG = (
     *("-c:v", "libx265", "-x265-params", "log-level=none", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le"),
-    *("-color_trc", "arib-std-b67", "-color_primaries", "bt2020", "-colorspace", "bt2020nc"),
+    *("-bsf:v", "hevc_metadata=colour_primaries=9:transfer_characteristics=18:matrix_coefficients=9"),
 )
 
 

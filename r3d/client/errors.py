@@ -1,6 +1,9 @@
 """What can go wrong, by what a caller does about it."""
 
+from typing import TypeGuard
+
 from .answers import Problem
+from .retries import PASSING
 
 PREFIX = "urn:r3d:problem:"
 UNAUTHORIZED = 401
@@ -8,11 +11,21 @@ SERVER_ERROR = 500
 
 
 class ClientError(Exception):
-    """Base of all of these."""
+    """Base of all of these. `status`: HTTP's, 0 where there is none."""
+
+    status: int = 0
+    retry_after: float | None = None
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may be answered a little later."""
+        return self.status in PASSING
 
 
 class UnreachableError(ClientError):
     """There is no connection to the service, or it broke."""
+
+    passing = True
 
 
 class UnexpectedAnswerError(ClientError):
@@ -52,6 +65,11 @@ class BusyError(ProblemError):
 
 class FailedError(ProblemError):
     """The service is at fault."""
+
+
+def is_passing(error: BaseException) -> TypeGuard[ClientError]:
+    """Whether it is worth to ask again."""
+    return isinstance(error, ClientError) and error.passing
 
 
 def error_of(problem: Problem, retry_after: float | None = None) -> ProblemError:

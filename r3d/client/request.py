@@ -15,6 +15,8 @@ LABELS = "labels"
 LIVE = "application/x-ndjson"
 CHUNK_BYTES = 1 << 20
 CONNECT_SECONDS = 30.0
+# As many requests at once as are made: what they wait for is the service, not a connection.
+LIMITS = httpx.Limits(max_connections=None)
 
 # A file's path, or its content.
 VideoFile = str | os.PathLike[str] | bytes

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TypeVar
 
 import httpx
@@ -11,7 +12,12 @@ from pydantic import ValidationError
 from .answers import ClipEvent, Event, Part, Problem, ResultEvent
 from .errors import ProblemError, UnexpectedAnswerError, UnreachableError, error_of
 from .request import Upload
+from .retries import PASSING
 
+# Of a proxy before the service, in words of its own: it takes no file of this size, or has nobody to pass it on to.
+OF_A_PROXY = (*PASSING, HTTPStatus(413))
+# The address is wrong: the service has no such path.
+NO_SUCH_SERVICE = (404, 405)
 # For a `Retry-After` that is a date, which a proxy may send.
 USUAL_WAIT = 5.0
 
@@ -44,15 +50,42 @@ def problem_of(response: httpx.Response) -> ProblemError:
     try:
         problem = Problem.model_validate_json(response.content)
     except ValidationError as error:
-        raise _unexpected(response) from error
+        if response.status_code not in OF_A_PROXY:
+            raise _unexpected(response) from error
+        said = HTTPStatus(response.status_code).phrase
+        problem = Problem(type="about:blank", title=said, status=response.status_code, detail=said, request_id="")
+    if problem.status in NO_SUCH_SERVICE:
+        raise _unexpected(response)
     return error_of(problem, wait_of(response.headers.get("Retry-After")))
 
 
-def event_of(line: str, response: httpx.Response) -> Event | None:
-    """A line of a live answer; None for an event that this version does not know.
+class EventReader:
+    """Makes events of a live answer's bytes, which come in blocks. `response` is where they come from."""
 
-    Raises ProblemError for an error, and UnexpectedAnswerError.
-    """
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        self._rest = b""
+        self._last: Event | None = None
+
+    def read(self, block: bytes) -> Iterator[Event]:
+        """The events that are whole with `block`. Raises ProblemError for an error, and UnexpectedAnswerError."""
+        # httpx's own way takes other characters, which a label may have, for ends of lines too.
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        for line in filter(None, lines):
+            if event := _event(line, self._response):
+                self._last = event
+                yield event
+
+    def end(self) -> Iterator[Event]:
+        """The answer is over: as `read`, and it must have had its result. Raises UnreachableError where it was cut."""
+        yield from self.read(b"\n")
+        if not isinstance(self._last, ResultEvent):
+            kind = UnexpectedAnswerError if self._last is None else UnreachableError
+            raise kind(f"{self._response.url}: the answer ended before its result")
+
+
+def _event(line: bytes, response: httpx.Response) -> Event | None:
+    """A line's event; None for one that this version does not know."""
     try:
         found = json.loads(line)
         match found["event"]:
@@ -67,12 +100,6 @@ def event_of(line: str, response: httpx.Response) -> Event | None:
     except (ValueError, KeyError, TypeError) as error:  # pydantic's ValidationError is a ValueError
         raise _unexpected(response) from error
     raise error_of(problem)
-
-
-def check_ended(last: Event | None, response: httpx.Response) -> None:
-    """A live answer is over: it must have had its result. Raises UnexpectedAnswerError."""
-    if not isinstance(last, ResultEvent):
-        raise UnexpectedAnswerError(f"{response.url}: the answer ended before its result")
 
 
 def wait_of(retry_after: str | None) -> float | None:

@@ -1,11 +1,13 @@
 """What becomes of a file: an answer, or a refusal that says whose fault it is."""
 
 import asyncio
-import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeGuard, TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState
+
+from r3d.client.retries import policy
 
 from ..api.problem import TYPE_PREFIX
 from ..api.schemas import ClassifyAnswer
@@ -22,10 +24,6 @@ from ..errors import (
 
 # Passing trouble is waited out for so long, in seconds: a service is restarted in that time.
 PATIENCE = 900.0
-LONGEST_WAIT = 60.0
-# Between tries whose time nobody names: seconds, doubled each time, and at most so many.
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
-TOO_MANY = 429
 
 # What every other file would meet too: a wrong key, a parameter the model cannot have, no space for uploads; and 503,
 # unless it says when to come again.
@@ -41,7 +39,7 @@ _FAULTS: tuple[type[ServiceError], ...] = (
 )
 FAULT_TYPES = frozenset(TYPE_PREFIX + each.slug for each in _FAULTS)
 # Of what stands before a service, and knows no types of ours.
-PASSING = (408, TOO_MANY, 500, 502, 503, 504)
+PASSING = (408, 429, 500, 502, 503, 504)
 
 
 class OnProgress(Protocol):
@@ -91,19 +89,6 @@ class Refusal(Exception):  # noqa: N818
         """Whether no other file would fare better now."""
         return self.type in FATAL_TYPES or (self.status in FATAL and self.retry_after is None)
 
-    def pause(self, tries: int, jitter: Callable[[], float] = random.random) -> float | None:
-        """Seconds until it may be tried again after so many `tries`; None: not in this run.
-
-        A full queue knows best when there is room. Whoever is away comes back when it does: what it asked for, or more
-        and more, and not all at once. `jitter` gives 0 to 1.
-        """
-        if self.retry_after is None:
-            return None
-        if self.status == TOO_MANY and self.retry_after:
-            return min(LONGEST_WAIT, self.retry_after)
-        backoff = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(tries - 1, 10)) * (0.5 + jitter() / 2)
-        return min(LONGEST_WAIT, max(self.retry_after, backoff))
-
 
 Answer = TypeVar("Answer")
 AnswerGiven = TypeVar("AnswerGiven", covariant=True)
@@ -121,24 +106,27 @@ Outcome = ClassifyAnswer | Refusal
 
 
 async def outcome_of(classify: FileWorker[Answer], video: Path, on_progress: OnProgress) -> Answer | Refusal:
-    """What becomes of a file, passing trouble waited out for `PATIENCE`.
+    """What becomes of a file, passing trouble waited out for `PATIENCE`, as `r3d.client.retries` has it.
 
     Raises StartupError when the fault is not the file's and another would fare no better.
     """
+
+    def waiting(state: RetryCallState) -> None:
+        if state.outcome is not None and is_of_this_run(error := state.outcome.exception()):
+            on_progress(f"waiting: {error.title.lower()}")
+
     clock = asyncio.get_running_loop().time
-    tries, failing_since = 0, None
-    while True:
-        try:
-            return await classify(video, on_progress)
-        except OSError as error:
-            return Refusal.unreadable(error)
-        except Refusal as error:
-            refusal = error
+    retrying = AsyncRetrying(**policy(PATIENCE, is_of_this_run, clock), before_sleep=waiting)
+    try:
+        return await retrying(classify, video, on_progress)
+    except OSError as error:
+        return Refusal.unreadable(error)
+    except Refusal as refusal:
         if refusal.is_fatal:
             raise StartupError(refusal.detail) from refusal
-        tries, failing_since = tries + 1, clock() if failing_since is None else failing_since
-        pause = refusal.pause(tries)
-        if pause is None or clock() + pause - failing_since > PATIENCE:
-            return refusal
-        on_progress(f"waiting: {refusal.title.lower()}")
-        await asyncio.sleep(pause)
+        return refusal
+
+
+def is_of_this_run(error: BaseException | None) -> TypeGuard[Refusal]:
+    """Whether a file may be tried again now."""
+    return isinstance(error, Refusal) and error.retry_after is not None and not error.is_fatal

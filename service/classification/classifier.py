@@ -20,10 +20,10 @@ from ..inference.batcher import Batcher, Observer
 from ..inference.selection import Choice, ways
 from ..settings import Settings
 from .bundled_model import bundled_model
+from .capacity import planned_slots
 from .pipeline import OnClip, Pipeline
 from .query import Query
 from .results import Classification
-from .scheduling import open_slots
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +50,7 @@ class Classifier:
         `observer` is called with batches, in those threads. Raises StartupError.
         """
         async with AsyncExitStack() as stack:
-            slots = settings.decode_workers
-            decoder = Decoder(slots, open_slots(slots), settings.sandbox)
+            decoder = Decoder(*planned_slots(settings), settings.sandbox)
             stack.push_async_callback(decoder.close)
             # The decode server imports what it needs in its own process while the model loads in this one.
             decoding = asyncio.create_task(decoder.start())

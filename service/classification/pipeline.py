@@ -48,7 +48,6 @@ class Pipeline:
         self._manifest = manifest
         self._decoder = decoder
         self._batcher = batcher
-        self._network_bound = False
         self._active = 0
 
     async def classify(
@@ -90,7 +89,8 @@ class Pipeline:
             started = time.monotonic()
             window = asyncio.Semaphore(scheduling.window(self._active, self._batcher.workers))
             run = _Run(window, several=len(samplings) > 1, embedding=query.embedding)
-            job = job_of(path, self._manifest.clip, self._settings, samplings, self._decode_threads())
+            threads = scheduling.decode_threads(self._settings.decode_workers, self.open_videos)
+            job = job_of(path, self._manifest.clip, self._settings, samplings, threads)
             job = job.model_copy(update={"start": query.start or 0.0, "end": query.end})
             parts = [Counting(sampling, Tally.over(len(self._manifest.labels))) for sampling in samplings]
             async with self._decoder.open(job, on_progress) as stream:
@@ -98,11 +98,7 @@ class Pipeline:
         if stream.opened is None or stream.ended is None or not all(part.clips for part in parts):
             raise VideoTooShortError("no whole clip was decoded")
         known = (stream.opened, stream.ended, started, run.decoded, time.monotonic(), job.start, job.end)
-        done = [Classification(part.verdict, part.sampling, part.clips, *known) for part in parts]
-        inference = sum(each.inference_seconds for each in done)
-        workers, decoding = self._batcher.workers, stream.ended.busy_seconds
-        self._network_bound = scheduling.is_network_bound(inference, workers, decoding)
-        return done
+        return [Classification(part.verdict, part.sampling, part.clips, *known) for part in parts]
 
     @contextmanager
     def _one_more(self) -> Iterator[None]:
@@ -124,10 +120,6 @@ class Pipeline:
             await feeding
         finally:
             await _stop(feeding, run)
-
-    def _decode_threads(self) -> int:
-        slots, others = self._settings.decode_workers, self.open_videos
-        return scheduling.decode_threads(slots, others, self._network_bound)
 
     @property
     def open_videos(self) -> int:

@@ -9,6 +9,8 @@ WINDOW = 4
 # Videos that may be open for one that is decoded: decode slots change hands with every clip, so that a short video need
 # not wait until a long one is through. Each costs a process with a few frames.
 OPEN_PER_DECODE_SLOT = 4
+# Memory that is left for the server itself, with its network.
+SERVER_BYTES = 1 << 30
 # More threads for one video gain nothing (16 cores of an Intel Xeon, 720p: 164 ms for a short video with 4, 129 with 8,
 # 131 with 16), and each takes a frame's memory.
 MAX_DECODE_THREADS = 8
@@ -17,6 +19,12 @@ MAX_DECODE_THREADS = 8
 def open_slots(decode_slots: int) -> int:
     """Videos that may be open, where `decode_slots` of them are decoded at a time."""
     return decode_slots * OPEN_PER_DECODE_SLOT
+
+
+def slots_that_fit(decode_slots: int, decode_bytes: int, memory: int) -> tuple[int, int]:
+    """Decode slots and open slots, at least one: every open video may take `decode_bytes` of `memory` bytes."""
+    fitting = max(1, (memory - SERVER_BYTES) // decode_bytes)
+    return min(decode_slots, fitting), min(open_slots(decode_slots), fitting)
 
 
 def max_requests(queue_clips: int) -> int:
@@ -29,20 +37,13 @@ def window(active_videos: int, workers: int) -> int:
     return max(WINDOW, workers + 2) if active_videos == 1 else WINDOW
 
 
-def decode_threads(decode_slots: int, open_videos: int, network_bound: bool) -> int:
+def decode_threads(decode_slots: int, open_videos: int) -> int:
     """Threads for one more video beside `open_videos` others.
 
-    A lone video gets the idle CPUs, unless the network wants them: a thread more makes each frame dearer. Among several
-    videos, a thread each wastes the least.
+    A lone video gets the idle CPUs, so that its first clip is soon there. A thread more makes each frame a twentieth
+    dearer: among several videos, a thread each wastes the least.
     """
-    if network_bound:
-        return 1
     return max(1, min(MAX_DECODE_THREADS, decode_slots // (open_videos + 1)))
-
-
-def is_network_bound(inference_seconds: float, workers: int, decode_seconds: float) -> bool:
-    """Whether a video of which this is known was held up by the network, not by decoding."""
-    return inference_seconds / workers > decode_seconds
 
 
 def goes_ahead(clip_index: int) -> bool:

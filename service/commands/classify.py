@@ -36,7 +36,7 @@ from ..batch.remote import base_url, remote
 from ..batch.results_file import open_results
 from ..classification.query import Query
 from ..errors import StartupError
-from ..settings import available_cpus
+from ..machine import available_cpus
 from .environment import MODEL_HELP, ended, load_settings
 from .outputs import Format, report_in
 from .progress import RunProgress

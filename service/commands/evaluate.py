@@ -22,7 +22,8 @@ from ..evaluation.folder import RESULTS, Setup, lines_of, open_folder, write_fig
 from ..evaluation.labelled import Labelled, read_labelled
 from ..evaluation.samplings import TORCHVISION_FRAMES, described, samplings_of
 from ..evaluation.scores import ScoreLine, VideoScore, scoring
-from ..settings import Settings, available_cpus
+from ..machine import available_cpus
+from ..settings import Settings
 from .environment import ended, load_settings
 from .evaluation_tables import print_figures
 from .progress import RunProgress

@@ -1,5 +1,6 @@
 """The decode child's work: one file in, messages and clips out, over a socket."""
 
+import os
 import socket
 import time
 from typing import BinaryIO
@@ -9,12 +10,15 @@ import cv2
 from engine_builder.manifest import Frames
 
 from .errors import DecodeError
-from .messages import LENGTHS, ClipChoice, Ended, ErrorKind, Failed, Job, Message, Progress
+from .messages import LENGTHS, NEWCOMER_ASKS, ClipChoice, Ended, ErrorKind, Failed, Job, Message, Progress
 from .run import Run
 from .sampling import check_rate
 from .video import Video
 
 PROGRESS_SECONDS = 1.0
+# A video that is no newcomer leaves the processor to those that are, as it does the decode slots. Beside four long
+# videos on two cores (an AMD EPYC) a short one took 3.4 times as long as alone without it, 2.8 with 5, 2.5 with 10.
+STEP_BACK = 10
 
 
 class Parent:
@@ -23,6 +27,7 @@ class Parent:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._heard = time.monotonic()
+        self._asked = 0
         self.waited = 0.0
 
     def wait_until_asked(self) -> None:
@@ -30,6 +35,9 @@ class Parent:
         started = time.monotonic()
         if not self._connection.recv(1):
             raise BrokenPipeError
+        self._asked += 1
+        if self._asked == NEWCOMER_ASKS + 1:
+            os.nice(STEP_BACK)
         self._heard = time.monotonic()
         self.waited += self._heard - started
 

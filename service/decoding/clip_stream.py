@@ -28,6 +28,7 @@ from .messages import (
     LENGTHS,
     MAX_HEADER_BYTES,
     MESSAGES,
+    NEWCOMER_ASKS,
     NEXT,
     ClipSpan,
     Ended,
@@ -53,8 +54,6 @@ ERRORS: dict[ErrorKind, type[ServiceError]] = {
 
 OnProgress = Callable[[float | None], None]
 
-# So often a video asks ahead of those that asked more: two clips, and the end behind them.
-NEWCOMER_ASKS = 3
 # A child at work says so every second.
 STALLED_SECONDS = 20.0
 HUNG_SECONDS = 60.0

@@ -16,6 +16,9 @@ NEXT = b"n"
 LENGTHS = struct.Struct("!II")
 MAX_HEADER_BYTES = 4096
 
+# So often a video asks ahead of those that asked more: two clips, and the end behind them.
+NEWCOMER_ASKS = 3
+
 Seconds = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=1 << 40)]
 

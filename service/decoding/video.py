@@ -153,7 +153,7 @@ class _Clock:
 
 def _stamp(frame: VideoFrame) -> float | None:
     """The frame's time stamp in seconds, if it has one; in AVI it has none."""
-    return None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+    return frame.time
 
 
 def _rate_of(frames: list[VideoFrame]) -> float:

@@ -8,7 +8,8 @@ from pathlib import Path
 from engine_builder.manifest import Manifest
 
 from ..errors import StartupError
-from ..settings import Settings, available_cpus
+from ..machine import available_cpus
+from ..settings import Settings
 from .backends.candidates import PACKAGES, Candidate, candidates_for, candidates_of, installed
 from .tuning import tune
 from .tuning_cache import TuningCache, this_processor

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..settings import available_cpus
+from ..machine import available_cpus
 from .backends.candidates import Candidate
 from .backends.protocol import BackendFactory
 

@@ -16,6 +16,7 @@ from ..telemetry.request_record import CLIENT_LEFT
 from . import docs, health, inference_protocol, page, problems, routes
 from .api_key import ApiKeyMiddleware
 from .cors import CorsMiddleware
+from .draining import DrainMiddleware
 from .head import HeadMiddleware
 from .lifecycle import Lifecycle
 from .ndjson import MEDIA_TYPE as NDJSON
@@ -87,6 +88,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(ApiKeyMiddleware, settings.api_key.get_secret_value())
     if settings.cors_origins:
         app.add_middleware(CorsMiddleware, settings.cors_origins)
+    app.add_middleware(DrainMiddleware, lambda: app.state.lifecycle.leaving)
     app.add_middleware(RequestLogMiddleware, app.state.lifecycle.metrics, lambda: app.state.tracing)
     app.add_middleware(RequestIdMiddleware)
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,6 +17,8 @@ from .request_log import record_of
 from .uploads.receive import receive
 
 T = TypeVar("T")
+# What ends work when it is over, and the error that this is.
+Reason = tuple[Coroutine[Any, Any, object], Callable[[], Exception]]
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,9 @@ async def classify_upload(
 
     started = time.monotonic()
     with lifecycle.admission.enter() as visit:
-        async with receive(request, lifecycle.spool, lifecycle.settings, visit.uploading) as upload:
+        async with AsyncExitStack() as stack:
+            receiving = receive(request, lifecycle.spool, lifecycle.settings, visit.uploading)
+            upload = await unless(stack.enter_async_context(receiving), _given_up(lifecycle))
             visit.uploaded()
             record.uploaded(started, upload.size)
             uploaded = time.monotonic() - started
@@ -57,22 +62,28 @@ async def guarded(request: Request, lifecycle: Lifecycle, work: Coroutine[Any, A
     Raises ClientDisconnect, DeadlineError or NotReadyError then; `work` is cancelled and has ended.
     """
     seconds = lifecycle.settings.request_timeout_seconds
+    late = (asyncio.sleep(seconds), lambda: DeadlineError(f"not done within {seconds:g} s"))
+    return await unless(work, (_disconnected(request), ClientDisconnect), _given_up(lifecycle), late)
+
+
+def _given_up(lifecycle: Lifecycle) -> Reason:
+    return lifecycle.aborted.wait(), lifecycle.refusal
+
+
+async def unless(work: Coroutine[Any, Any, T], *reasons: Reason) -> T:
+    """`work`'s result, unless one of the reasons is over first: its error is raised then, and `work` has ended."""
     task = asyncio.ensure_future(work)
-    gone = asyncio.create_task(_disconnected(request))
-    aborted = asyncio.create_task(lifecycle.aborted.wait())
+    signs = [(asyncio.ensure_future(sign), error) for sign, error in reasons]
+    every = {task, *(sign for sign, _ in signs)}
     try:
-        await asyncio.wait({task, gone, aborted}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(every, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
-        if gone.done():
-            raise ClientDisconnect
-        if aborted.done():
-            raise lifecycle.refusal()
-        raise DeadlineError(f"not done within {seconds:g} s")
+        raise next(error() for sign, error in signs if sign.done())
     finally:
-        for each in (task, gone, aborted):
+        for each in every:
             each.cancel()
-        await asyncio.wait({task, gone, aborted})
+        await asyncio.wait(every)
 
 
 async def _disconnected(request: Request) -> None:

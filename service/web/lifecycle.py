@@ -19,10 +19,6 @@ from .uploads.spool import Spool, sweep
 
 logger = logging.getLogger(__name__)
 
-# Seconds, for a client that is refused: a model is loaded in about one; behind a balancer another instance is there
-# now, and a lone one is back a little later.
-RETRY_STARTING, RETRY_DRAINING = "1", "2"
-
 
 class State(StrEnum):
     """What `/health` answers."""
@@ -31,6 +27,11 @@ class State(StrEnum):
     READY = "ready"
     DRAINING = "draining"
     FAILED = "failed"
+
+
+# Seconds, for a client that is refused: most models are loaded in two. Who drains, or has failed, is to be followed by
+# another process. `curl --retry 5` comes five times, whichever instance it meets then: that is to outlast a restart.
+RETRY_AFTER = {State.STARTING: "2", State.DRAINING: "5", State.FAILED: "5"}
 
 
 def lifecycle_of(request: Request) -> "Lifecycle":
@@ -90,12 +91,14 @@ class Lifecycle:
             raise self.refusal()
         return self._loaded
 
+    @property
+    def leaving(self) -> bool:
+        """Whether this server is about to end."""
+        return self.state in (State.DRAINING, State.FAILED)
+
     def refusal(self) -> NotReadyError:
-        """Why requests are not accepted, or are given up, and when to come again; never, once the backend failed."""
-        if self.state is State.DRAINING:
-            # The next request on this connection would find the same server, which is about to go.
-            return NotReadyError(self.reason, {"Retry-After": RETRY_DRAINING, "Connection": "close"})
-        return NotReadyError(self.reason, {"Retry-After": RETRY_STARTING} if self.state is State.STARTING else None)
+        """Why requests are not accepted, or are given up, and when to come again. For any state but `ready`."""
+        return NotReadyError(self.reason, {"Retry-After": RETRY_AFTER[self.state]})
 
     def start(self) -> None:
         """Begin to load the model."""

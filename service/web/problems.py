@@ -16,9 +16,10 @@ from ..errors import (
     ParameterError,
     ServiceError,
 )
+from .lifecycle import lifecycle_of
 from .request_id import HEADER, request_id_of
 from .request_log import record_of
-from .uploads.discard import discard_body
+from .uploads.discard import HURRIED_SECONDS, PATIENCE_SECONDS, discard_body
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def noted_problem(request: Request, error: ServiceError) -> Problem:
 
 async def _respond(request: Request, body: Problem, headers: Mapping[str, str] | None) -> Response:
     if body.status not in UNREADABLE:
-        await discard_body(request)
+        await discard_body(request, HURRIED_SECONDS if lifecycle_of(request).aborted.is_set() else PATIENCE_SECONDS)
     # What is left of the body now is not read, so the connection cannot be used again.
     unread = request.method == "POST" and not getattr(request.state, "body_read", False)
     closing = {"Connection": "close"} if unread else {}

@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+import os
+import signal
 import socket
+import threading
 from contextlib import suppress
 from functools import partial
 from types import FrameType
@@ -17,6 +20,9 @@ from .listening import address_of
 from .uploads.receive import MAX_HEADER_BYTES
 
 logger = logging.getLogger(__name__)
+
+# From the second signal to the end of the process, whatever still goes on: a batch cannot be interrupted.
+STOP_SECONDS = 0.9
 
 
 def server_config(app: FastAPI, host: str, port: int, max_connections: int) -> uvicorn.Config:
@@ -72,13 +78,13 @@ class Server(uvicorn.Server):
         """First signal: drain. Second: stop at once. Called outside the event loop."""
         if self._loop is None:
             super().handle_exit(sig, frame)
-            return
-        if self._draining is not None:
-            # What is still being classified is told so, in our words, before uvicorn cuts the connections.
+        elif self._draining is None:
+            self._loop.call_soon_threadsafe(self._begin_drain)
+        else:
+            # Who still waits is told so, in our words, before uvicorn cuts the connections.
             self._loop.call_soon_threadsafe(self._lifecycle.aborted.set)
             super().handle_exit(sig, frame)
-            return
-        self._loop.call_soon_threadsafe(self._begin_drain)
+            _end_soon(sig)
 
     def _begin_drain(self) -> None:
         if self._draining is None:
@@ -100,3 +106,14 @@ class Server(uvicorn.Server):
     def _failed(self, reason: str) -> None:
         self.failure = reason
         self.should_exit = True
+
+
+def _end_soon(sig: int) -> None:
+    """Have the signal end this process in a moment, unless it has ended by then. What it leaves, the next one removes.
+
+    Call it in the main thread.
+    """
+    signal.signal(sig, signal.SIG_DFL)
+    ending = threading.Timer(STOP_SECONDS, os.kill, (os.getpid(), sig))
+    ending.daemon = True
+    ending.start()

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import av
 import httpx
 import pytest
 import typer
@@ -11,6 +12,9 @@ from benchmarks.harness import report
 from benchmarks.harness.load import Load, SteadyRate, press, running, service, watched
 from benchmarks.harness.metrics import batch_sizes
 from benchmarks.harness.timing import in_turn, median_ratio, percentile
+from benchmarks.harness.videos import HLG, encode
+from service.decoding.pixels import tone
+from service.decoding.pixels.conversion import BT2020_MATRIX
 
 from ..support.live_server import LiveServer
 
@@ -26,6 +30,12 @@ def test_ratios_and_percentiles() -> None:
     assert median_ratio([1.0, 2.0, 1.0], [2.0, 2.0, 3.0]) == 2.0
     values = [float(value) for value in range(100)]
     assert (percentile(values, 0.5), percentile(values, 0.99), percentile([7.0], 0.99)) == (50, 99, 7)
+
+
+def test_the_video_in_high_dynamic_range_says_so(tmp_path: Path, video: Path) -> None:
+    with av.open(encode(video, 120, tmp_path, HLG)) as container:
+        frame = next(container.decode(video=0))
+    assert (frame.format.name, frame.color_trc, frame.colorspace) == ("yuv420p10le", tone.HLG, BT2020_MATRIX)
 
 
 def test_load_on_a_server_is_counted(server: LiveServer, video: Path) -> None:

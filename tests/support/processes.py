@@ -21,9 +21,14 @@ def new_processes() -> Callable[[], list[psutil.Process]]:
 
 
 def new_fork_servers() -> Callable[[], list[psutil.Process]]:
-    """The same for fork servers only."""
+    """The same for fork servers only; their children bear the name too until they take their own."""
     found = new_processes()
-    return lambda: [process for process in found() if process.name() == NAME]
+
+    def servers() -> list[psutil.Process]:
+        named = [process for process in found() if process.name() == NAME]
+        return [process for process in named if process.parent() not in named]
+
+    return servers
 
 
 def run_alone(

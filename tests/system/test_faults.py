@@ -3,6 +3,8 @@
 import resource
 import shutil
 import signal
+import socket
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,7 @@ import pytest
 
 from service.web.uploads.spool import PREFIX
 
+from ..support.processes import ROOT
 from ..support.programs import Served, serving
 from ..support.waiting import eventually
 
@@ -87,6 +90,56 @@ def test_a_second_sigterm_does_not_wait_for_the_drain(model_directory: Path, lon
         assert time.monotonic() - started < drain / 6
         answer = running.result(5)
         assert (answer.status_code, answer.json()["detail"]) == (503, "the server is shutting down")
+
+
+HELD_SERVER = """#!{python}
+import time
+from service.commands import serve
+from service.web.app import create_app
+from tests.support.stubs import BrightnessBackend, factory_of
+
+passed = []
+
+def hold(frames):
+    if frames.any():  # not while it warms up
+        passed.append(frames)
+        if len(passed) > 1:
+            time.sleep(60)
+
+serve.create_app = lambda settings: create_app(settings, factory_of(BrightnessBackend(max_batch=1, before=hold)))
+serve.main()
+"""
+
+
+def test_a_second_sigterm_waits_for_nothing(model_directory: Path, long_video: Path, tmp_path: Path) -> None:
+    """Not for a batch that takes a minute. Who waits is told so: a live answer in a line, an upload in a problem."""
+    script = tmp_path / "held-serve"
+    script.write_text(HELD_SERVER.format(python=sys.executable))
+    script.chmod(0o700)
+    arguments, content = ("--model", str(model_directory)), long_video.read_bytes()
+    with (
+        serving(*arguments, executable=str(script), PYTHONPATH=str(ROOT), R3D_DRAIN_SECONDS="60") as served,
+        socket.create_connection(("127.0.0.1", served.port), timeout=20) as uploading,
+    ):
+        served.wait_ready()
+        with served.live(content) as lines:
+            assert next(lines)["event"] == "clip"
+            head = "POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Type: video/mp4\r\nContent-Length: 9999\r\n\r\n"
+            uploading.sendall(head.encode() + bytes(99))
+            eventually(lambda: served.metric("r3d_requests_in_progress") == 2)
+            children = psutil.Process(served.process.pid).children(recursive=True)
+            served.process.send_signal(signal.SIGTERM)
+            served.wait_ready("draining")
+            started = time.monotonic()
+            served.process.send_signal(signal.SIGTERM)
+            [last] = lines
+        answer = b"".join(iter(lambda: uploading.recv(65536), b""))
+        assert served.wait() == -signal.SIGTERM
+        assert time.monotonic() - started < 10, "it takes about one second where nothing else runs"
+        assert (last["event"], last["status"], last["type"]) == ("error", 503, "urn:r3d:problem:not-ready")
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"urn:r3d:problem:not-ready" in answer
+        assert psutil.wait_procs(children, timeout=5)[1] == []
 
 
 def test_requests_that_outlast_the_drain_end_with_an_error(

@@ -11,33 +11,37 @@ import numpy.typing as npt
 
 from .grid import ONE, Axis, Picture
 
-CHANNELS = 4  # red, green, blue and one that is not looked at
+CHANNELS = 3
 
 
 class Interpolator:
     """Interpolates pictures of one size. Its memory is used again for each: fresh memory costs as much as the work."""
 
     def __init__(self, lines: Axis, columns: Axis) -> None:
-        height, width = len(lines.weights), len(columns.weights)
-        self._pixels = np.empty((2, height, 2, width, CHANNELS), np.uint16)
-        right = np.repeat(columns.weights[:, None], CHANNELS, axis=1)
-        self._left, self._right = ONE - right, right
-        self._from_left, self._from_right = (np.empty((2, height, width, CHANNELS), np.uint16) for _ in range(2))
+        self._height, self._width = len(lines.weights), len(columns.weights)
+        # A product of two 8-bit numbers, and the sum of two whose weights add up to 256, fit into 16 bits.
+        self._lower = lines.weights[:, None]
+        self._upper = ONE - self._lower
+        self._from_upper, self._from_lower = (
+            np.empty((self._height, 2 * self._width * CHANNELS), np.uint16) for _ in range(2)
+        )
         # A product of 16 and 8 bits, and the sum of two, are exact in the 24 bits of a float.
-        lower = lines.weights[:, None, None] * np.float32(1 / ONE**2)
-        self._upper, self._lower = np.float32(1 / ONE) - lower, lower
-        self._from_upper, self._from_lower = (np.empty((height, width, CHANNELS), np.float32) for _ in range(2))
-        self._result = np.empty((height, width, CHANNELS), np.uint8)
+        self._right = np.repeat(columns.weights[:, None], CHANNELS, axis=1) * np.float32(1 / ONE**2)
+        self._left = np.float32(1 / ONE) - self._right
+        self._from_left, self._from_right = (
+            np.empty((self._height, self._width, CHANNELS), np.float32) for _ in range(2)
+        )
 
     def interpolate(self, pixels: npt.NDArray[np.uint32]) -> Picture:
         """Looked-at pixels, RGBA in 32 bits each, [2 H, 2 W], to uint8 [H, W, 3], which the caller then owns."""
-        np.copyto(self._pixels, pixels.view(np.uint8).reshape(self._pixels.shape))
-        np.multiply(self._pixels[:, :, 0], self._left, out=self._from_left)
-        np.multiply(self._pixels[:, :, 1], self._right, out=self._from_right)
-        upper, lower = np.add(self._from_left, self._from_right, out=self._from_left)
-        np.multiply(upper, self._upper, out=self._from_upper)
-        np.multiply(lower, self._lower, out=self._from_lower)
-        total = np.add(self._from_upper, self._from_lower, out=self._from_upper)
+        rgb = cv2.cvtColor(pixels.view(np.uint8).reshape(*pixels.shape, 4), cv2.COLOR_RGBA2RGB)
+        upper, lower = rgb.reshape(2, self._height, -1)
+        np.multiply(upper, self._upper, out=self._from_upper, dtype=np.uint16)
+        np.multiply(lower, self._lower, out=self._from_lower, dtype=np.uint16)
+        columns = np.add(self._from_upper, self._from_lower, out=self._from_upper)
+        columns = columns.reshape(self._height, 2, self._width, CHANNELS)
+        np.multiply(columns[:, 0], self._left, out=self._from_left)
+        np.multiply(columns[:, 1], self._right, out=self._from_right)
+        total = np.add(self._from_left, self._from_right, out=self._from_left)
         np.add(total, np.float32(0.5), out=total)
-        np.copyto(self._result, total, casting="unsafe")
-        return np.asarray(cv2.cvtColor(self._result, cv2.COLOR_RGBA2RGB), np.uint8)
+        return total.astype(np.uint8)

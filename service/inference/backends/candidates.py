@@ -12,7 +12,8 @@ from pathlib import Path
 from engine_builder.manifest import Manifest, ManifestError, Precision, checked_file
 
 from ...errors import StartupError
-from ...settings import Settings, available_cpus
+from ...machine import available_cpus
+from ...settings import Settings
 from .double_buffered import DoubleBuffered
 from .protocol import Backend, BackendFactory
 
@@ -43,7 +44,7 @@ def _openvino(directory: Path, manifest: Manifest, settings: Settings) -> list[C
 
     threads = settings.cpu_threads or available_cpus()
     usual = streams_of(threads)
-    numbers = sorted({1, usual, threads}) if usual > 1 else [1]
+    numbers = sorted({1, usual, threads})
     found = []
     checked: dict[Precision, Path] = {}  # one graph serves several precisions, and hashing it takes a while
     supported = supported_precisions()

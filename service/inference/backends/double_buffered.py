@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -12,9 +13,20 @@ from engine_builder.manifest import Frames, Outputs
 from .protocol import Backend, Description
 
 
+class FixedSizes(Backend, Protocol):
+    """A backend that computes batches of some sizes only, and knows from which memory it does so best."""
+
+    def size_for(self, clips: int) -> int:
+        """The size of the batch in which it computes so many clips."""
+
+    def buffer(self, clip_shape: tuple[int, ...]) -> Frames:
+        """Memory for the largest batch, uint8 [max_batch, T, H, W, 3], to be used until `close`."""
+
+
 @dataclass(frozen=True)
 class _InFlight:
     buffer: Frames
+    clips: int
     outputs: "Future[Outputs]"
 
 
@@ -23,15 +35,14 @@ class DoubleBuffered:
 
     depth = 2
 
-    def __init__(self, backend: Backend, clip_shape: tuple[int, ...]) -> None:
+    def __init__(self, backend: FixedSizes, clip_shape: tuple[int, ...]) -> None:
         """`clip_shape`: [T, H, W, 3]."""
         self.description: Description = backend.description
         self.max_batch = backend.max_batch
         self.warm_up = backend.warm_up
         self._backend = backend
         # Used again and again: fresh memory of this size costs more than the copy.
-        shape = (self.max_batch, *clip_shape)
-        self._free = deque(np.empty(shape, np.uint8) for _ in range(self.depth))
+        self._free = deque(backend.buffer(clip_shape) for _ in range(self.depth))
         self._thread = ThreadPoolExecutor(1, "infer-buffered")
 
     def start(self, clips: Sequence[Frames]) -> _InFlight:
@@ -39,12 +50,14 @@ class DoubleBuffered:
         buffer = self._free.popleft()
         for row, clip in zip(buffer, clips, strict=False):
             row[...] = clip
-        return _InFlight(buffer, self._thread.submit(self._backend.infer, buffer[: len(clips)]))
+        # The rows beyond the clips are what was there before: nobody looks at what comes out of them.
+        size = self._backend.size_for(len(clips))
+        return _InFlight(buffer, len(clips), self._thread.submit(self._backend.infer, buffer[:size]))
 
     def finish(self, in_flight: _InFlight) -> Outputs:
         """See `PipelinedBackend.finish`."""
         try:
-            return in_flight.outputs.result()
+            return in_flight.outputs.result().of(np.arange(in_flight.clips))
         finally:
             self._free.append(in_flight.buffer)
 

@@ -10,17 +10,19 @@ from starlette.requests import ClientDisconnect, Request
 
 MAX_BYTES = 64 << 20
 PATIENCE_SECONDS = 5.0
+# Where the server itself is about to end.
+HURRIED_SECONDS = 0.3
 
 
-async def discard_body(request: Request) -> None:
-    """Read and drop what is left of a body that says how long it is, if that is not too long, for a few seconds.
+async def discard_body(request: Request, seconds: float = PATIENCE_SECONDS) -> None:
+    """Read and drop what is left of a body that says how long it is, if that is not too long, for so many seconds.
 
     `request.state.body_read` tells of success.
     """
     if not _should_discard(request):
         return
     with suppress(TimeoutError, ClientDisconnect):
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(seconds):
             # Starlette's way to say that the last piece was read already.
             with suppress(RuntimeError):
                 async for _ in request.stream():

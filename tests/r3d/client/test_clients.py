@@ -1,8 +1,13 @@
 """`Client` and `AsyncClient` against a service that listens."""
 
+import json
+import random
+from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+import httpx
 import pytest
 
 from r3d.client import (
@@ -180,13 +185,74 @@ def another(status: int, content: bytes) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-@pytest.mark.parametrize(("status", "content"), [(200, b"<html>"), (404, b"<html>"), (502, b"{}"), (200, b"")])
+@pytest.mark.parametrize(("status", "content"), [(200, b"<html>"), (404, b"<html>"), (500, b"{}"), (200, b"")])
 def test_somebody_else_there(asking: Asking, status: int, content: bytes) -> None:
     with serving(another(status, content)) as url:
         with pytest.raises(UnexpectedAnswerError, match=url):
             asking.classify(url, None, b"video")
         with pytest.raises(UnexpectedAnswerError, match=url):
             asking.events(url, None, b"video", print)
+
+
+@pytest.mark.parametrize("status", [413, 429, 502, 503, 504])
+def test_what_a_proxy_says_for_a_service_is_typed(asking: Asking, status: int) -> None:
+    with serving(another(status, b"<html>")) as url:
+        for ask in (asking.classify, partial(asking.events, on_event=print)):
+            with pytest.raises(ProblemError) as caught:
+                ask(url, None, b"video")
+            assert type(caught.value) is (RefusedError if status < 500 else FailedError)
+            assert (caught.value.status, caught.value.passing) == (status, status != 413)
+
+
+def away_at_first(target: str) -> type[BaseHTTPRequestHandler]:
+    """What stands before a service: it has nobody to ask twice, and breaks one connection; then the service answers."""
+    faults: Iterator[int | None] = iter([502, None, 503])
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body, fault = self.rfile.read(int(self.headers["Content-Length"])), next(faults, 200)
+            if fault is None:
+                self.close_connection = True
+                return
+            headers = {name: self.headers[name] for name in ("Content-Type", "Accept")}
+            content = httpx.post(f"{target}{self.path}", content=body, headers=headers).content
+            self.send_response(fault)
+            self.end_headers()
+            self.wfile.write(content if fault == 200 else b"<html>")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
+
+
+def test_a_patient_client_waits_for_a_service_that_is_away(
+    asking: Asking, stub_server: StubServer, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda low, high: 0.0)
+    with serving(away_at_first(stub_server.url)) as url:
+        assert len(asking.classify(url, None, video, patience=30).clips) == 2
+    events: list[Event] = []
+    with serving(away_at_first(stub_server.url)) as url:
+        asking.events(url, None, video, events.append, patience=30)
+    assert [event.event for event in events] == ["clip", "clip", "result"]
+    with serving(away_at_first(stub_server.url)) as url, pytest.raises(FailedError, match="Bad Gateway"):
+        asking.classify(url, None, video)
+
+
+def event_line(label: str) -> bytes:
+    clip = {
+        "event": "clip", "index": 0, "start_frame": 0, "end_frame": 32, "start_seconds": 0, "end_seconds": 1,
+        "label": label, "label_index": 0, "probability": 1, "top": [],
+    }  # fmt: skip
+    return json.dumps(clip, ensure_ascii=False).encode() + b"\n"
+
+
+def test_a_label_may_have_what_others_take_for_the_end_of_a_line(asking: Asking) -> None:
+    label, events = "pan\u2028right\x85", list[Event]()
+    with serving(another(200, event_line(label))) as url, pytest.raises(UnreachableError, match="before its result"):
+        asking.events(url, None, b"video", events.append)
+    assert [event.label for event in events] == [label]
 
 
 def test_an_event_of_a_later_version_is_passed_over(asking: Asking) -> None:

@@ -75,14 +75,6 @@ def test_passing_trouble_is_waited_out() -> None:
     assert (found.status, classify.waits()) == (422, [20, 7])
 
 
-def test_who_names_no_time_is_asked_less_and_less_often_and_not_by_all_at_once() -> None:
-    waits = [refusal(503, 0).pause(tries, lambda: 1.0) for tries in (1, 2, 3, 4, 5, 99)]
-    assert waits == [1, 2, 4, 8, 15, 15]
-    assert refusal(503, 0).pause(4, lambda: 0.0) == 4
-    assert refusal(503, 2).pause(1, lambda: 0.0) == 2
-    assert refusal(429, 2).pause(99, lambda: 1.0) == 2, "a full queue knows best"
-
-
 def test_a_service_that_is_away_for_minutes_loses_no_file() -> None:
     away = [refusal(0, 0, "service-lost") for _ in range(40)]
     classify = Answers(*away, refusal(422, slug="video-too-short"))

@@ -21,17 +21,11 @@ def test_a_lone_video_may_fill_every_worker(active: int, workers: int, expected:
 
 
 @pytest.mark.parametrize(
-    ("slots", "others", "network_bound", "expected"),
-    [(1, 0, False, 1), (2, 0, False, 2), (2, 1, False, 1), (2, 7, False, 1), (16, 0, False, 8), (16, 3, False, 4),
-     (16, 7, False, 2), (16, 0, True, 1)],
-)  # fmt: skip
-def test_idle_cpus_go_to_a_lone_video(slots: int, others: int, network_bound: bool, expected: int) -> None:
-    assert scheduling.decode_threads(slots, others, network_bound) == expected
-
-
-def test_what_held_a_video_up() -> None:
-    assert scheduling.is_network_bound(inference_seconds=3, workers=1, decode_seconds=2)
-    assert not scheduling.is_network_bound(inference_seconds=3, workers=2, decode_seconds=2)
+    ("slots", "others", "expected"),
+    [(1, 0, 1), (2, 0, 2), (2, 1, 1), (2, 7, 1), (16, 0, 8), (16, 3, 4), (16, 7, 2)],
+)
+def test_idle_cpus_go_to_a_lone_video(slots: int, others: int, expected: int) -> None:
+    assert scheduling.decode_threads(slots, others) == expected
 
 
 def test_the_first_clip_of_a_request_goes_ahead() -> None:

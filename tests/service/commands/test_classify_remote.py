@@ -68,7 +68,7 @@ def test_nobody_there_and_somebody_else_there(classify: Call, video: Path, tmp_p
     out = tmp_path / "out.jsonl"
     with another_server() as url:
         status, _, errors = classify("--server", url, "--out", str(out), str(video))
-    said = f"r3d-classify: {url}/classify does not answer as this service does (200)\n"
+    said = f"r3d-classify: {url}/v1/classify does not answer as this service does (200)\n"
     assert (status, errors) == (3, said)
     status, _, errors = classify("--server", url, "--out", str(out), str(video))
     assert (status, errors) == (3, f"r3d-classify: {url}: All connection attempts failed\n")
@@ -77,7 +77,7 @@ def test_nobody_there_and_somebody_else_there(classify: Call, video: Path, tmp_p
 
 def test_an_address_below_the_services(classify: Call, locked: StubServer, video: Path) -> None:
     status, _, errors = classify("--server", f"{locked.url}/static", str(video), R3D_API_KEY=API_KEY)
-    said = f"r3d-classify: {locked.url}/static/classify does not answer as this service does (405)\n"
+    said = f"r3d-classify: {locked.url}/static/v1/classify does not answer as this service does (405)\n"
     assert (status, errors) == (3, said)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from service.decoding import messages
+from service.decoding.child import STEP_BACK
 from service.decoding.decoder import Decoder
 from service.errors import (
     DecoderCrashedError,
@@ -58,6 +59,19 @@ def test_frame_rate_is_applied(tmp_path: Path) -> None:
     clip = with_decoder(body)
     assert (clip.start_frame, clip.end_frame) == (0, 63)
     assert clip.end_seconds == pytest.approx(1.28)
+
+
+def test_a_video_that_is_no_newcomer_steps_back(tmp_path: Path) -> None:
+    job = job_of(write_video(tmp_path / "a.mp4", 32 * (messages.NEWCOMER_ASKS + 2)))
+
+    async def body(decoder: Decoder) -> list[int]:
+        async with decoder.open(job) as stream:
+            return [decoding_below(servers()[0])[0].nice() async for _ in stream.clips()]
+
+    servers, usual = new_fork_servers(), os.nice(0)
+    *newcomer, since, _ = with_decoder(body)
+    assert newcomer == [usual] * messages.NEWCOMER_ASKS
+    assert since == usual + STEP_BACK
 
 
 def test_a_childs_errors_become_the_services(tmp_path: Path, video: Path) -> None:

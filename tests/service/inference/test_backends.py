@@ -89,6 +89,12 @@ def test_two_threads_a_stream(threads: int, streams: int) -> None:
     assert streams_of(threads) == streams
 
 
+def test_two_cores_may_have_a_clip_each(model_directory: Path, manifest: Manifest) -> None:
+    settings = Settings(cpu_threads=2, backend="openvino", precision="fp32")
+    candidates = candidates_for(settings, model_directory, manifest)
+    assert [(len(each.factories), each.usual) for each in candidates] == [(1, True), (2, False)]
+
+
 def test_many_cores_get_a_worker_a_stream(model_directory: Path, manifest: Manifest) -> None:
     settings = Settings(cpu_threads=4, backend="openvino", precision="fp32")
     candidates = candidates_for(settings, model_directory, manifest)
@@ -108,3 +114,16 @@ def test_descriptions(model_directory: Path) -> None:
     assert description.backend == "openvino"
     assert description.precision in ("bf16", "fp32")
     assert description.device
+
+
+def test_a_quota_of_cpus_bounds_openvinos_threads(model_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself OpenVINO counts the machine's cores, and binds its threads to the first of them."""
+
+    def properties(threads: int) -> tuple[object, object]:
+        network = OpenVinoNetwork(model_directory / "model.onnx", "fp32", threads, 1)
+        compiled = network.request().get_compiled_model()
+        return compiled.get_property("INFERENCE_NUM_THREADS"), compiled.get_property("ENABLE_CPU_PINNING")
+
+    monkeypatch.setattr("service.inference.backends.openvino.quota_cpus", lambda: 1)
+    assert properties(0) == (1, False)
+    assert properties(2) == (2, False)

@@ -1,5 +1,6 @@
 """Which clips are computed by the whole machine: those that are alone."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from engine_builder.manifest import Manifest
 from service.inference.backends.candidates import candidates_for
-from service.inference.backends.openvino import OpenVinoNetwork, WholeMachineNetwork
+from service.inference.backends.openvino import OpenVinoBackend, OpenVinoNetwork, WholeMachineNetwork
 from service.inference.backends.whole_machine import PAUSE_SECONDS, WholeMachine
 from service.settings import Settings
 
@@ -54,10 +55,24 @@ def test_the_pause_begins_with_the_end_of_the_last_clip_also_where_it_fails() ->
 
 def test_a_clip_alone_has_a_request_of_its_own(model_directory: Path) -> None:
     whole = WholeMachineNetwork(OpenVinoNetwork(model_directory / "model.onnx", "fp32", 1, 1))
-    whole.load()
+    with whole.clip() as unloaded:
+        assert unloaded is None
+    whole.start_loading()
+    whole.close()
+    time.sleep(PAUSE_SECONDS)
     with whole.clip() as first, whole.clip() as second:
         assert first is not None
         assert second is None
+
+
+def test_without_the_network_for_lone_clips_the_others_serve(
+    tmp_path: Path, model_directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = WholeMachineNetwork(OpenVinoNetwork(tmp_path / "missing.onnx", "fp32", 1, 1))
+    backend = OpenVinoBackend(OpenVinoNetwork(model_directory / "model.onnx", "fp32", 1, 1), whole)
+    backend.close()
+    assert "will not have the whole machine" in caplog.text
+    assert backend.infer(np.zeros((1, 32, 112, 112, 3), np.uint8)).probabilities.shape == (1, 9)
 
 
 def test_what_serves_has_it_and_what_is_measured_has_not(
@@ -77,6 +92,7 @@ def test_what_serves_has_it_and_what_is_measured_has_not(
     measured = candidates[2].factories[0]().infer(clip).probabilities
     assert len(compiled) == 1
     serving = candidates[2].serving[0]()
+    serving.close()
     assert len(compiled) == 2
     assert np.abs(serving.infer(clip).probabilities - measured).max() < 0.02
     candidates[1].serving[0]()  # all threads on a clip, always: that network serves it too

@@ -1,9 +1,10 @@
 """What is answered while the service is not simply ready: starting, draining, failed, full, too late."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -62,7 +63,7 @@ def test_who_comes_while_it_drains_is_told_to_come_again_on_another_connection(
         live.lifecycle.drain()
         refused = live.post(video.read_bytes())
         problem(refused, 503, "not-ready")
-        assert (refused.headers["retry-after"], refused.headers["connection"]) == ("2", "close")
+        assert (refused.headers["retry-after"], refused.headers["connection"]) == ("5", "close")
 
 
 def test_a_request_that_the_end_of_the_drain_cuts_off_is_told_to_come_again(model_directory: Path, video: Path) -> None:
@@ -74,7 +75,61 @@ def test_a_request_that_the_end_of_the_drain_cuts_off_is_told_to_come_again(mode
         live.server._loop.call_soon_threadsafe(live.lifecycle.aborted.set)  # type: ignore[union-attr]
         cut_off = running.result(20)
         problem(cut_off, 503, "not-ready")
-        assert (cut_off.headers["retry-after"], cut_off.headers["connection"]) == ("2", "close")
+        assert (cut_off.headers["retry-after"], cut_off.headers["connection"]) == ("5", "close")
+
+
+@contextmanager
+def uploading(live: LiveServer, length: int, content: bytes) -> Iterator[socket.socket]:
+    """A connection with the head of a request and some of its body sent."""
+    head = f"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Type: video/mp4\r\nContent-Length: {length}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", live.port), timeout=20) as connection:
+        connection.sendall(head.encode() + content)
+        yield connection
+
+
+def answer_to(connection: socket.socket) -> httpx.Response:
+    """All that comes until the connection is closed."""
+    received = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
+    return httpx.Response(int(status.split()[1]), headers=headers, content=body)
+
+
+def test_an_upload_that_the_end_of_the_drain_cuts_off_is_told_so(model_directory: Path) -> None:
+    """Whether it pauses or goes on all the time."""
+    with StubServer(Settings(model=model_directory, drain_seconds=0.1)) as live, ExitStack() as stack:
+        pausing = stack.enter_context(uploading(live, 10_000, bytes(5_000)))
+        busy = stack.enter_context(uploading(live, 200_000_000, b""))
+        ended = threading.Event()
+        stack.callback(ended.set)
+
+        def send_on() -> None:
+            with suppress(OSError):
+                while not ended.is_set():
+                    busy.sendall(bytes(1_000_000))
+
+        thread = stack.enter_context(ThreadPoolExecutor(1))
+        thread.submit(send_on)
+        eventually(lambda: live.lifecycle.admission.active == 2)
+        live.server._loop.call_soon_threadsafe(live.server._begin_drain)  # type: ignore[union-attr]
+        for connection in (pausing, busy):
+            answer = answer_to(connection)
+            ended.set()
+            problem(answer, 503, "not-ready")
+            assert (answer.headers["retry-after"], answer.headers["connection"]) == ("5", "close")
+
+
+def test_an_answer_that_is_given_while_it_drains_closes_its_connection(model_directory: Path, video: Path) -> None:
+    with StubServer(Settings(model=model_directory)) as live, ThreadPoolExecutor(1) as thread:
+        assert "connection" not in live.post(video.read_bytes()).headers
+        live.gate.close()
+        running = thread.submit(live.post, video.read_bytes())
+        live.gate.wait_held()
+        live.lifecycle.drain()
+        live.gate.open()
+        answer = running.result(20)
+        assert (answer.status_code, answer.headers["connection"]) == (200, "close")
 
 
 def test_a_lost_backend_ends_the_server_once_it_has_answered(model_directory: Path, video: Path) -> None:
@@ -99,6 +154,7 @@ def test_a_lost_backend_ends_the_server_once_it_has_answered(model_directory: Pa
         assert live.server.failure is not None
         assert "device lost" in live.server.failure
         assert live.lifecycle.health[0] == "failed"
+        assert live.lifecycle.refusal().headers == {"Retry-After": "5"}, "for the process that a supervisor starts"
 
 
 def test_one_lost_device_of_two_is_told(model_directory: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
