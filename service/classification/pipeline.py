@@ -49,7 +49,7 @@ class Pipeline:
         self._decoder = decoder
         self._batcher = batcher
         self._network_bound = False
-        self._active = 0
+        self._runs: set[_Run] = set()
 
     async def classify(
         self,
@@ -86,10 +86,10 @@ class Pipeline:
         on_progress: OnProgress | None,
     ) -> list[Classification]:
         query.check(self._manifest)
-        with self._one_more():
+        window = asyncio.Semaphore(scheduling.window(len(self._runs) + 1, self._batcher.workers))
+        run = _Run(window, several=len(samplings) > 1, embedding=query.embedding)
+        with self._one_more(run):
             started = time.monotonic()
-            window = asyncio.Semaphore(scheduling.window(self._active, self._batcher.workers))
-            run = _Run(window, several=len(samplings) > 1, embedding=query.embedding)
             job = job_of(path, self._manifest.clip, self._settings, samplings, self._decode_threads())
             job = job.model_copy(update={"start": query.start or 0.0, "end": query.end})
             parts = [Counting(sampling, Tally.over(len(self._manifest.labels))) for sampling in samplings]
@@ -105,13 +105,13 @@ class Pipeline:
         return done
 
     @contextmanager
-    def _one_more(self) -> Iterator[None]:
+    def _one_more(self, run: _Run) -> Iterator[None]:
         """A video more in progress, as long as the block lasts."""
-        self._active += 1
+        self._runs.add(run)
         try:
             yield
         finally:
-            self._active -= 1
+            self._runs.remove(run)
 
     async def _collect(self, stream: ClipStream, run: _Run, parts: Sequence[Counting], on_clip: OnClip | None) -> None:
         """Have the video decoded, and its clips counted by the sampling they are of."""
@@ -128,6 +128,12 @@ class Pipeline:
     def _decode_threads(self) -> int:
         slots, others = self._settings.decode_workers, self.open_videos
         return scheduling.decode_threads(slots, others, self._network_bound)
+
+    @property
+    def demand(self) -> tuple[int, int]:
+        """Videos in progress: those that decode or want to, and those that can only wait for the network."""
+        waiting = sum(run.window.locked() or run.decoded > 0 for run in self._runs)
+        return len(self._runs) - waiting, waiting
 
     @property
     def open_videos(self) -> int:
