@@ -23,6 +23,7 @@ from .capacity import planned_slots
 from .pipeline import OnClip, Pipeline
 from .query import INTERACTIVE, Query, Terms
 from .results import Classification
+from .scheduling import saturation
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Classifier:
     sandbox: Sandbox
     _pipeline: Pipeline
     _batcher: Batcher
+    _decode_slots: int
 
     @classmethod
     @asynccontextmanager
@@ -49,8 +51,8 @@ class Classifier:
         `observer` is called with batches, in those threads. Raises StartupError.
         """
         async with AsyncExitStack() as stack:
-            slots = planned_slots(settings)
-            decoder = Decoder(*slots, settings.sandbox, settings.decoder, settings.devices)
+            slots, open_slots = planned_slots(settings)
+            decoder = Decoder(slots, open_slots, settings.sandbox, settings.decoder, settings.devices)
             stack.push_async_callback(decoder.close)
             # The decode server imports what it needs in its own process while the model loads in this one.
             decoding = asyncio.create_task(decoder.start())
@@ -62,7 +64,7 @@ class Classifier:
             await decoding
             _log(manifest, description)
             pipeline = Pipeline(settings, manifest, decoder, batcher)
-            yield cls(manifest, description, reason, decoder.sandbox, pipeline, batcher)
+            yield cls(manifest, description, reason, decoder.sandbox, pipeline, batcher, slots)
 
     async def classify(
         self,
@@ -113,6 +115,12 @@ class Classifier:
     def workers(self) -> tuple[int, int]:
         """Workers that work, and workers there were: one for each device, or for each clip at once on a CPU."""
         return self._batcher.working, self._batcher.workers
+
+    @property
+    def saturation(self) -> float:
+        """How much there is to do of what can be done at a time; above 1 somebody waits. See `scheduling`."""
+        decoding, waiting = self._pipeline.demand
+        return saturation(decoding, waiting, self._decode_slots, self._batcher.places)
 
     def on_failure(self, callback: Callable[[str], None]) -> None:
         """Have `callback` called in this event loop, with the reason, when the last backend has failed for good."""

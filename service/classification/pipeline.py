@@ -49,7 +49,7 @@ class Pipeline:
         self._manifest = manifest
         self._decoder = decoder
         self._batcher = batcher
-        self._active = 0
+        self._runs: set[_Run] = set()
 
     async def classify(
         self,
@@ -89,10 +89,10 @@ class Pipeline:
         terms: Terms,
     ) -> list[Classification]:
         query.check(self._manifest)
-        with self._one_more():
+        window = asyncio.Semaphore(scheduling.window(len(self._runs) + 1, self._batcher.workers))
+        run = _Run(window, len(samplings) > 1, query.embedding, terms.background)
+        with self._one_more(run):
             started = time.monotonic()
-            window = asyncio.Semaphore(scheduling.window(self._active, self._batcher.workers))
-            run = _Run(window, len(samplings) > 1, query.embedding, terms.background)
             threads = scheduling.decode_threads(self._settings.decode_workers, self.open_videos)
             job = job_of(path, self._manifest.clip, self._settings, samplings, threads)
             seconds = terms.seconds or job.seconds
@@ -106,13 +106,13 @@ class Pipeline:
         return [Classification(part.verdict, part.sampling, part.clips, *known) for part in parts]
 
     @contextmanager
-    def _one_more(self) -> Iterator[None]:
+    def _one_more(self, run: _Run) -> Iterator[None]:
         """A video more in progress, as long as the block lasts."""
-        self._active += 1
+        self._runs.add(run)
         try:
             yield
         finally:
-            self._active -= 1
+            self._runs.remove(run)
 
     async def _collect(self, stream: ClipStream, run: _Run, parts: Sequence[Counting], on_clip: OnClip | None) -> None:
         """Have the video decoded, and its clips counted by the sampling they are of."""
@@ -125,6 +125,12 @@ class Pipeline:
             await feeding
         finally:
             await _stop(feeding, run)
+
+    @property
+    def demand(self) -> tuple[int, int]:
+        """Videos in progress: those that decode or want to, and those that can only wait for the network."""
+        waiting = sum(run.window.locked() or run.decoded > 0 for run in self._runs)
+        return len(self._runs) - waiting, waiting
 
     @property
     def open_videos(self) -> int:

@@ -62,7 +62,7 @@ class Batcher:
         clip waits for others while the device is busy. `observer` is called with each batch and with dropped clips."""
         self._clip_shape = clip_shape
         self._classes, self._features = classes, features
-        self._max_batch = max_batch
+        self._max_batch = self._limit = max_batch
         self._observer = observer or Unobserved()
         self._queue = ClipQueue(batch_wait, self._observer.dropped)
         self._lock = threading.Lock()
@@ -85,6 +85,11 @@ class Batcher:
     def workers(self) -> int:
         """Threads that each work on a batch."""
         return len(self._threads)
+
+    @property
+    def places(self) -> int:
+        """Clips that all the working backends take at once, at most; known once they are loaded."""
+        return self.working * self._limit
 
     @property
     def working(self) -> int:
@@ -142,7 +147,7 @@ class Batcher:
     def _serve(self, backend: Backend) -> str:
         """Batches until closed, or until the backend has failed for good; returns why it stopped."""
         pipeline = backend if isinstance(backend, PipelinedBackend) else Sequential(backend)
-        limit = min(self._max_batch, backend.max_batch)
+        limit = self._limit = min(self._max_batch, backend.max_batch)
         running: deque[Batch] = deque()
         failures = 0
         try:

@@ -46,6 +46,12 @@ class Metrics:
             "r3d_clips_dropped", "Queued clips whose request ended before they were classified", registry=registry
         )
         self.queue_clips = Gauge("r3d_queue_clips", "Clips that wait for the network", registry=registry)
+        self.saturation = Gauge(
+            "r3d_saturation",
+            "Videos in progress per decode slot or per place in the network, or requests per place, whichever is most: "
+            "above 1 somebody waits",
+            registry=registry,
+        )
         self.workers = Gauge("r3d_workers", "Workers that have not failed: one for each GPU", registry=registry)
         self.batch_clips = Histogram("r3d_batch_clips", "Clips per batch", buckets=BATCH_BUCKETS, registry=registry)
         self.seconds = Histogram(
@@ -80,6 +86,7 @@ class Metrics:
         on_nvdec: Callable[[], float],
         queue_clips: Callable[[], float],
         workers: Callable[[], float],
+        saturation: Callable[[], float],
     ) -> None:
         """Where the gauges' values come from."""
         self.ready.set_function(ready)
@@ -88,6 +95,7 @@ class Metrics:
         self.on_nvdec.set_function(on_nvdec)
         self.queue_clips.set_function(queue_clips)
         self.workers.set_function(workers)
+        self.saturation.set_function(saturation)
 
     def confined_by(self, sandbox: Mapping[str, bool]) -> None:
         """Which mechanisms confine the decoders."""

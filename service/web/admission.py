@@ -38,6 +38,11 @@ class Admission:
         """Requests in progress, those that have no place yet among them."""
         return self._active
 
+    @property
+    def occupancy(self) -> float:
+        """The part of all places that is taken: 0 to 1."""
+        return self._places / self._limit
+
     @contextmanager
     def enter(self) -> Iterator["Visit"]:
         """Be in progress for the length of the block. Raises QueueFullError at once when no place is free."""

@@ -67,6 +67,7 @@ class Lifecycle:
             on_nvdec=lambda: self._loaded.on_nvdec if self._loaded else 0,
             queue_clips=lambda: self._loaded.queued_clips if self._loaded else 0,
             workers=lambda: self._loaded.workers[0] if self._loaded else 0,
+            saturation=lambda: max(self.admission.occupancy, self._loaded.saturation if self._loaded else 0.0),
         )
         self._backend = backend
         self._loaded: Classifier | None = None
