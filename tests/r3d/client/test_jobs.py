@@ -64,11 +64,9 @@ def test_a_job_that_takes_longer_than_one_waits(gated: StubServer, video: Path, 
 
 
 def test_a_job_is_followed_through_a_connection_that_breaks(
-    gated: StubServer, video: Path, asking: Asking, monkeypatch: pytest.MonkeyPatch
+    model_directory: Path, video: Path, asking: Asking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client_job, "PAUSE_SECONDS", 0.05)
-    gated.gate.close(after=1)
-    job = asking.submit(gated.url, None, video)
     events: list[FollowEvent] = []
     first = threading.Event()
 
@@ -77,14 +75,16 @@ def test_a_job_is_followed_through_a_connection_that_breaks(
         if event.event == "clip":
             first.set()
 
-    with Relay(gated.port) as relay:
+    with StubServer(Settings(model=model_directory)) as server, Relay(server.port) as relay:
+        server.gate.close(after=1)
+        job = asking.submit(server.url, None, video)
         following = threading.Thread(target=asking.follow, args=(relay.url, None, job.id, note))
         following.start()
         try:
             assert first.wait(20)
             relay.cut()
-            gated.gate.open()
-            eventually(lambda: asking.job(gated.url, None, job.id).is_over)
+            server.gate.open()
+            eventually(lambda: asking.job(server.url, None, job.id).is_over)
             relay.mend()
         finally:
             following.join(30)
