@@ -9,6 +9,13 @@ with Client("http://127.0.0.1:8000") as client:
         print(event.event, event.label)
 ```
 
+Long videos become jobs, which outlast the connection and a restart of the service:
+
+```python
+    job = client.submit("hour.mp4")
+    print(client.wait(job.id).label)
+```
+
 `AsyncClient` has the same methods for `await` and `async for`. `Client(url, patience=60)` makes a request again for a
 minute while the service is full, restarted or away. It needs httpx, pydantic and tenacity, and nothing of the service.
 """
@@ -37,6 +44,7 @@ from .errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
+from .job import FollowEvent, Job, JobEvent, JobProgress
 from .request import Parameters
 from .synchronous import Client
 
@@ -50,6 +58,10 @@ __all__ = [
     "ClipEvent",
     "Event",
     "FailedError",
+    "FollowEvent",
+    "Job",
+    "JobEvent",
+    "JobProgress",
     "Model",
     "Parameters",
     "ProblemError",

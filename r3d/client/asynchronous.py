@@ -1,6 +1,8 @@
 """The client for asyncio."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from types import TracebackType
 from typing import Self, Unpack
@@ -8,8 +10,20 @@ from typing import Self, Unpack
 import httpx
 from tenacity import AsyncRetrying
 
-from .answers import Classification, Event, Labels
-from .errors import is_passing
+from .answers import Classification, ClipEvent, Event, Labels
+from .errors import ClientError, is_passing
+from .job import (
+    HELD_SECONDS,
+    FollowEvent,
+    Job,
+    Patience,
+    followed,
+    job_headers,
+    path_of,
+    result_of,
+    submitted,
+    waiting,
+)
 from .request import (
     CLASSIFY,
     LABELS,
@@ -17,6 +31,7 @@ from .request import (
     LIVE,
     OnUpload,
     Parameters,
+    Query,
     Upload,
     VideoFile,
     headers_of,
@@ -24,7 +39,7 @@ from .request import (
     query_of,
     timeout_of,
 )
-from .response import EventReader, answer_of, problem_of, reaching
+from .response import EventReader, answer_of, event_of, problem_of, reaching
 from .retries import policy
 
 
@@ -49,7 +64,7 @@ class AsyncClient:
 
         async def ask() -> Classification:
             with opened(video, on_upload) as upload, reaching(self._http.base_url, upload):
-                response = await self._http.send(self._request(upload, parameters))
+                response = await self._http.send(self._request(upload, query_of(parameters)))
             return answer_of(Classification, response)
 
         return await self._retrying()(ask)
@@ -64,7 +79,7 @@ class AsyncClient:
 
         async def ask() -> httpx.Response:
             with opened(video, on_upload) as upload, reaching(self._http.base_url, upload):
-                response = await self._http.send(self._request(upload, parameters, Accept=LIVE), stream=True)
+                response = await self._http.send(self._request(upload, query_of(parameters), Accept=LIVE), stream=True)
                 if response.is_success:
                     return response
                 try:
@@ -74,7 +89,7 @@ class AsyncClient:
             raise problem_of(response)
 
         response: httpx.Response = await self._retrying()(ask)
-        reader = EventReader(response)
+        reader: EventReader[Event] = EventReader(response, event_of)
         try:
             with reaching(self._http.base_url):
                 async for block in response.aiter_bytes():
@@ -95,12 +110,104 @@ class AsyncClient:
 
         return await self._retrying()(ask)
 
+    async def submit(
+        self,
+        video: VideoFile,
+        *,
+        key: str | None = None,
+        webhook: str | None = None,
+        on_upload: OnUpload | None = None,
+        **parameters: Unpack[Parameters],
+    ) -> Job:
+        """Send a file to become a job, which is on the service's disk when this returns.
+
+        With the same `key`, for a day, it is the same job. `webhook`: where the service tells that it is over.
+
+        Raises as `classify` does, and UnexpectedAnswerError where no jobs are kept.
+        """
+        asked = query_of(parameters) | ({"webhook": webhook} if webhook is not None else {})
+        headers = job_headers(key)
+
+        async def ask() -> Job:
+            with opened(video, on_upload) as upload, reaching(self._http.base_url, upload):
+                response = await self._http.send(self._request(upload, asked, **headers))
+            return submitted(response)
+
+        return await self._retrying()(ask)
+
+    async def job(self, job: str, wait: float = 0.0) -> Job:
+        """How a job is; after `wait` seconds if it is not over before. Raises as `classify` does."""
+        with reaching(self._http.base_url):
+            response = await self._http.get(path_of(job), params=waiting(wait), timeout=HELD_SECONDS * 2)
+        return answer_of(Job, response)
+
+    async def wait(self, job: str, seconds: float | None = None) -> Classification:
+        """A job's result, waited for, also while the service is restarted.
+
+        Raises TimeoutError after so many `seconds`, ProblemError when the job failed, and as `classify` does.
+        """
+        deadline = time.monotonic() + (math.inf if seconds is None else seconds)
+        patience = Patience(time.monotonic())
+        while True:
+            try:
+                found = await self.job(job, wait=deadline - time.monotonic())
+                patience.heard(time.monotonic())
+            except ClientError as error:
+                await asyncio.sleep(patience.pause(error, time.monotonic()))
+            else:
+                if (result := result_of(found)) is not None:
+                    return result
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"job {job} is not over after {seconds:g} s")
+
+    async def follow(self, job: str) -> AsyncGenerator[FollowEvent]:
+        """How a job is, each clip as soon as it is known, then the result; taken up again where a connection breaks.
+
+        Raises ProblemError when the job failed, and as `classify` does.
+        """
+        patience, clips = Patience(time.monotonic()), 0
+        while True:
+            try:
+                async for event in self._follow_once(job):
+                    patience.heard(time.monotonic())
+                    if isinstance(event, ClipEvent):
+                        if event.index < clips:
+                            continue
+                        clips = event.index + 1
+                    yield event
+                return
+            except ClientError as error:
+                await asyncio.sleep(patience.pause(error, time.monotonic()))
+
+    async def _follow_once(self, job: str) -> AsyncGenerator[FollowEvent]:
+        request = self._http.build_request("GET", path_of(job), headers={"Accept": LIVE}, timeout=HELD_SECONDS * 2)
+        with reaching(self._http.base_url):
+            response = await self._http.send(request, stream=True)
+            reader = followed(response)
+            try:
+                if not response.is_success:
+                    await response.aread()
+                    raise problem_of(response)
+                async for block in response.aiter_bytes():
+                    for event in reader.read(block):
+                        yield event
+                for event in reader.end():
+                    yield event
+            finally:
+                await response.aclose()
+
+    async def forget(self, job: str) -> Job:
+        """Cancel a job, if it is not over, and have it forgotten. Raises as `classify` does."""
+        with reaching(self._http.base_url):
+            response = await self._http.delete(path_of(job))
+        return answer_of(Job, response)
+
     def _retrying(self) -> AsyncRetrying:
         return AsyncRetrying(**policy(self._patience, is_passing))
 
-    def _request(self, upload: Upload, parameters: Parameters, **headers: str) -> httpx.Request:
+    def _request(self, upload: Upload, query: Query, **headers: str) -> httpx.Request:
         return self._http.build_request(
-            "POST", CLASSIFY, params=query_of(parameters), content=_pieces(upload), headers=upload.headers | headers
+            "POST", CLASSIFY, params=query, content=_pieces(upload), headers=upload.headers | headers
         )
 
     async def aclose(self) -> None:

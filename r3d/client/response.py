@@ -1,16 +1,16 @@
 """What comes back, read for `Client` and `AsyncClient` alike."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import httpx
 from pydantic import ValidationError
 
 from .answers import ClipEvent, Event, Part, Problem, ResultEvent
-from .errors import ProblemError, UnexpectedAnswerError, UnreachableError, error_of
+from .errors import PREFIX, ClientError, ProblemError, UnexpectedAnswerError, UnreachableError, error_of
 from .request import Upload
 from .retries import PASSING
 
@@ -18,10 +18,12 @@ from .retries import PASSING
 OF_A_PROXY = (*PASSING, HTTPStatus(413))
 # The address is wrong: the service has no such path.
 NO_SUCH_SERVICE = (404, 405)
+NO_SUCH_JOB = f"{PREFIX}no-such-job"
 # For a `Retry-After` that is a date, which a proxy may send.
 USUAL_WAIT = 5.0
 
 Answer = TypeVar("Answer", bound=Part)
+E = TypeVar("E", bound=Part)
 
 
 @contextmanager
@@ -54,38 +56,44 @@ def problem_of(response: httpx.Response) -> ProblemError:
             raise _unexpected(response) from error
         said = HTTPStatus(response.status_code).phrase
         problem = Problem(type="about:blank", title=said, status=response.status_code, detail=said, request_id="")
-    if problem.status in NO_SUCH_SERVICE:
+    if problem.status in NO_SUCH_SERVICE and problem.type != NO_SUCH_JOB:
         raise _unexpected(response)
     return error_of(problem, wait_of(response.headers.get("Retry-After")))
 
 
-class EventReader:
+class EventReader(Generic[E]):
     """Makes events of a live answer's bytes, which come in blocks. `response` is where they come from."""
 
-    def __init__(self, response: httpx.Response) -> None:
-        self._response = response
+    def __init__(
+        self,
+        response: httpx.Response,
+        event_of: "Callable[[bytes, httpx.Response], E | None]",
+        cut: type[ClientError] = UnexpectedAnswerError,
+    ) -> None:
+        """`event_of` reads a line, such as the function of that name. `cut`: what an answer without any event is."""
+        self._response, self._event_of, self._cut = response, event_of, cut
         self._rest = b""
-        self._last: Event | None = None
+        self._last: E | None = None
 
-    def read(self, block: bytes) -> Iterator[Event]:
+    def read(self, block: bytes) -> Iterator[E]:
         """The events that are whole with `block`. Raises ProblemError for an error, and UnexpectedAnswerError."""
         # httpx's own way takes other characters, which a label may have, for ends of lines too.
         *lines, self._rest = (self._rest + block).split(b"\n")
         for line in filter(None, lines):
-            if event := _event(line, self._response):
+            if event := self._event_of(line, self._response):
                 self._last = event
                 yield event
 
-    def end(self) -> Iterator[Event]:
+    def end(self) -> Iterator[E]:
         """The answer is over: as `read`, and it must have had its result. Raises UnreachableError where it was cut."""
         yield from self.read(b"\n")
         if not isinstance(self._last, ResultEvent):
-            kind = UnexpectedAnswerError if self._last is None else UnreachableError
+            kind = self._cut if self._last is None else UnreachableError
             raise kind(f"{self._response.url}: the answer ended before its result")
 
 
-def _event(line: bytes, response: httpx.Response) -> Event | None:
-    """A line's event; None for one that this version does not know."""
+def event_of(line: bytes, response: httpx.Response) -> Event | None:
+    """A line's event; None for one that this version does not know. Raises ProblemError, UnexpectedAnswerError."""
     try:
         found = json.loads(line)
         match found["event"]:

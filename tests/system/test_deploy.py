@@ -12,6 +12,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from sqlalchemy import make_url
 
 from service.settings import PREFIX, Settings
 
@@ -83,10 +84,15 @@ def test_compose_is_open_to_this_machine_only_and_takes_the_key_from_a_file() ->
 def test_compose_services() -> None:
     services = compose()["services"]
     assert [name for name, service in services.items() if "profiles" not in service] == ["r3d"]
-    assert {tuple(service.get("profiles", ())) for service in services.values()} == {(), ("gpu",), ("monitoring",)}
+    assert {tuple(service.get("profiles", ())) for service in services.values()} == {
+        (),
+        ("gpu",),
+        ("cluster",),
+        ("monitoring",),
+    }
     assert services["r3d-gpu"]["depends_on"] == {"engine": {"condition": "service_completed_successfully"}}
     drain = Settings().drain_seconds
-    for name in ("r3d", "r3d-gpu"):
+    for name in ("r3d", "r3d-gpu", "r3d-cluster"):
         service = services[name]
         assert float(service["environment"]["R3D_DRAIN_SECONDS"]) == drain
         assert drain + ROOM_SECONDS <= float(service["stop_grace_period"].removesuffix("s"))
@@ -97,6 +103,48 @@ def test_compose_services() -> None:
     for name in ("engine", "r3d-gpu"):
         [device] = services[name]["deploy"]["resources"]["reservations"]["devices"]
         assert device["capabilities"] == ["gpu"]
+
+
+def test_the_cluster_shares_a_database_and_a_volume() -> None:
+    services = compose()["services"]
+    cluster, database = services["r3d-cluster"], services["postgresql"]
+    assert cluster["deploy"]["replicas"] == 2
+    assert cluster["depends_on"] == {"postgresql": {"condition": "service_healthy"}}
+    url = make_url(Settings(jobs=cluster["environment"]["R3D_JOBS"]).jobs.get_secret_value())  # type: ignore[union-attr]
+    assert (url.host, url.database, url.username) == ("postgresql", "r3d", database["environment"]["POSTGRES_USER"])
+    assert url.password == database["environment"]["POSTGRES_PASSWORD"]
+    assert "jobs-cluster:/jobs" in cluster["volumes"]
+    assert "R3D_JOBS_DIR=/jobs" in (DEPLOY / "Dockerfile").read_text()
+
+
+def jobs_resources() -> list[dict[str, Any]]:
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed")
+    command = ["kubectl", "kustomize", str(DEPLOY / "kubernetes" / "overlays" / "jobs")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def test_the_overlay_with_jobs() -> None:
+    resources = jobs_resources()
+    for resource in resources:
+        kubernetes_validate.validate(resource, "1.33", strict=True)
+    named = {(resource["kind"], resource["metadata"]["name"]): resource for resource in resources}
+    pod = named["Deployment", "r3d"]["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    variables = {each["name"]: each.get("value") for each in container["env"]}
+    url = make_url(str(variables["R3D_JOBS"]))
+    assert (url.host, url.database) == ("r3d-database", "r3d")
+    assert ("Service", url.host) in named
+    assert list(variables).index("DATABASE_PASSWORD") < list(variables).index("R3D_JOBS")  # it is named in it
+    [volume] = [each for each in pod["volumes"] if each["name"] == "jobs"]
+    claim = named["PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]]
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert {"name": "jobs", "mountPath": variables["R3D_JOBS_DIR"]} in container["volumeMounts"]
+    [to_database, *_] = named["NetworkPolicy", "r3d-to-database"]["spec"]["egress"]
+    labels = named["StatefulSet", "r3d-database"]["spec"]["template"]["metadata"]["labels"]
+    assert to_database["to"][0]["podSelector"]["matchLabels"].items() <= labels.items()
+    assert not named["Service", "r3d"]["spec"]["selector"].items() <= labels.items()
 
 
 def test_what_compose_mounts_is_there() -> None:

@@ -6,9 +6,10 @@ from typing import Any, Protocol
 
 import pytest
 
-from r3d.client import AsyncClient, Classification, Client, Event
+from r3d.client import AsyncClient, Classification, Client, Event, FollowEvent, Job
 
 OnEvent = Callable[[Event], None]
+OnFollowEvent = Callable[[FollowEvent], None]
 
 
 class Asking(Protocol):
@@ -22,6 +23,16 @@ class Asking(Protocol):
 
     def labels(self, url: str, key: str | None) -> list[str]:
         """The labels."""
+
+    def submit(self, url: str, api_key: str | None, video: Any, **options: Any) -> Job: ...
+
+    def wait(self, url: str, key: str | None, job: str, seconds: float | None = None) -> Classification: ...
+
+    def follow(self, url: str, key: str | None, job: str, on_event: OnFollowEvent) -> None: ...
+
+    def job(self, url: str, key: str | None, job: str, wait: float = 0.0) -> Job: ...
+
+    def forget(self, url: str, key: str | None, job: str) -> Job: ...
 
 
 class Synchronous:
@@ -39,6 +50,27 @@ class Synchronous:
     def labels(self, url: str, key: str | None) -> list[str]:
         with Client(url, api_key=key) as client:
             return client.labels()
+
+    def submit(self, url: str, api_key: str | None, video: Any, **options: Any) -> Job:
+        with Client(url, api_key=api_key) as client:
+            return client.submit(video, **options)
+
+    def wait(self, url: str, key: str | None, job: str, seconds: float | None = None) -> Classification:
+        with Client(url, api_key=key) as client:
+            return client.wait(job, seconds)
+
+    def follow(self, url: str, key: str | None, job: str, on_event: OnFollowEvent) -> None:
+        with Client(url, api_key=key) as client:
+            for event in client.follow(job):
+                on_event(event)
+
+    def job(self, url: str, key: str | None, job: str, wait: float = 0.0) -> Job:
+        with Client(url, api_key=key) as client:
+            return client.job(job, wait)
+
+    def forget(self, url: str, key: str | None, job: str) -> Job:
+        with Client(url, api_key=key) as client:
+            return client.forget(job)
 
 
 class Asynchronous:
@@ -63,6 +95,42 @@ class Asynchronous:
         async def ask() -> list[str]:
             async with AsyncClient(url, api_key=key) as client:
                 return await client.labels()
+
+        return asyncio.run(ask())
+
+    def submit(self, url: str, api_key: str | None, video: Any, **options: Any) -> Job:
+        async def ask() -> Job:
+            async with AsyncClient(url, api_key=api_key) as client:
+                return await client.submit(video, **options)
+
+        return asyncio.run(ask())
+
+    def wait(self, url: str, key: str | None, job: str, seconds: float | None = None) -> Classification:
+        async def ask() -> Classification:
+            async with AsyncClient(url, api_key=key) as client:
+                return await client.wait(job, seconds)
+
+        return asyncio.run(ask())
+
+    def follow(self, url: str, key: str | None, job: str, on_event: OnFollowEvent) -> None:
+        async def ask() -> None:
+            async with AsyncClient(url, api_key=key) as client:
+                async for event in client.follow(job):
+                    on_event(event)
+
+        asyncio.run(ask())
+
+    def job(self, url: str, key: str | None, job: str, wait: float = 0.0) -> Job:
+        async def ask() -> Job:
+            async with AsyncClient(url, api_key=key) as client:
+                return await client.job(job, wait)
+
+        return asyncio.run(ask())
+
+    def forget(self, url: str, key: str | None, job: str) -> Job:
+        async def ask() -> Job:
+            async with AsyncClient(url, api_key=key) as client:
+                return await client.forget(job)
 
         return asyncio.run(ask())
 

@@ -15,9 +15,10 @@ export class Queue extends EventTarget {
     this.#store = store;
   }
 
-  // Those that were kept over a reload.
+  // Those that were kept over a reload; jobs have gone on meanwhile.
   async restore() {
     for (const record of await this.#store.all()) this.#take(Run.from(record), record.order);
+    for (const run of this.runs) if (run.isPending) run.follow(this.#service);
     this.#changed();
   }
 

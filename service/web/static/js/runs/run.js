@@ -1,9 +1,12 @@
 // One video on its way through the service: what is known of it so far, and what became of it.
 
 import { told } from "../service/problem.js";
+import { durationOf } from "./duration.js";
 
 const PENDING = ["waiting", "uploading", "classifying"];
-const FIELDS = ["id", "order", "name", "bytes", "sample", "options", "state", "seconds", "clips", "answer", "problem"];
+// A longer video becomes a job, which the service does whether somebody waits for it or not.
+const LONG_SECONDS = 120;
+const FIELDS = ["id", "order", "name", "bytes", "sample", "options", "state", "job", "seconds", "clips", "answer", "problem"];
 const CLOSED = { title: "Not finished", detail: "The page was closed before the answer was there.", id: "" };
 
 // Tells `change` when its state is another, `progress` when there is more of the same.
@@ -16,6 +19,8 @@ export class Run extends EventTarget {
   clips = [];
   answer = null;
   problem = null;
+  job = ""; // its id, if it became one
+  isQueued = false; // at the service
   startedAt = 0;
   #stop = null;
 
@@ -29,7 +34,7 @@ export class Run extends EventTarget {
   // One that was kept over a reload, without its video.
   static from(record) {
     const run = Object.assign(new Run({}), record);
-    if (run.isPending) Object.assign(run, { state: "stopped", problem: CLOSED });
+    if (run.isPending && !run.job) Object.assign(run, { state: "stopped", problem: CLOSED });
     return run;
   }
 
@@ -53,11 +58,11 @@ export class Run extends EventTarget {
   }
 
   again() {
-    Object.assign(this, { clips: [], answer: null, problem: null, share: 0 });
+    Object.assign(this, { clips: [], answer: null, problem: null, share: 0, job: "" });
     this.#become("waiting");
   }
 
-  // Settles when it has ended, however it did.
+  // Settles when it has ended, however it did, or has become a job, which is followed then.
   async go(service) {
     this.#stop = new AbortController();
     const { signal } = this.#stop;
@@ -66,12 +71,41 @@ export class Run extends EventTarget {
     try {
       this.file ??= await service.sample(this.sample, signal);
       this.bytes = this.file.size;
-      this.answer = await service.classify(this.file, this.options, { ...this.#hooks(), signal });
-      this.#become("done");
+      const asJob = (await durationOf(this.file)) > LONG_SECONDS;
+      const answer = await service.classify(this.file, this.options, { ...this.#hooks(), signal, asJob });
+      if (answer.job) {
+        this.job = answer.job;
+        this.follow(service);
+      } else {
+        this.#end(answer);
+      }
     } catch (error) {
-      this.problem = error.name === "AbortError" ? null : told(error);
-      this.#become(this.problem ? "failed" : "stopped");
+      this.#fail(error);
     }
+  }
+
+  // What the service tells of the job, from its first clip on; also after a reload.
+  async follow(service) {
+    this.#stop = new AbortController();
+    this.clips = [];
+    this.startedAt = performance.now();
+    this.#become("classifying");
+    try {
+      this.#end(await service.follow(this.job, { ...this.#hooks(), signal: this.#stop.signal }));
+    } catch (error) {
+      this.#fail(error);
+      if (this.state === "stopped") service.forget(this.job);
+    }
+  }
+
+  #end(answer) {
+    this.answer = answer;
+    this.#become("done");
+  }
+
+  #fail(error) {
+    this.problem = error.name === "AbortError" ? null : told(error);
+    this.#become(this.problem ? "failed" : "stopped");
   }
 
   cancel() {
@@ -95,6 +129,11 @@ export class Run extends EventTarget {
       onUploaded: () => {
         this.startedAt = performance.now();
         this.#become("classifying");
+      },
+      onJob: ({ status }) => {
+        if (this.isQueued === (status === "queued")) return;
+        this.isQueued = !this.isQueued;
+        this.#become(this.state);
       },
       onClip: (clip) => {
         this.clips.push(clip);

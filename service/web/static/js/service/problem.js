@@ -1,9 +1,9 @@
 // What went wrong, as the service says it (RFC 9457).
 
 export class Problem extends Error {
-  constructor({ title, detail, status = 0, request_id: id = "" }) {
+  constructor({ type = "", title, detail, status = 0, request_id: id = "" }) {
     super(detail);
-    Object.assign(this, { name: "Problem", title, status, id });
+    Object.assign(this, { name: "Problem", type, title, status, id });
   }
 }
 

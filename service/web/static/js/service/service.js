@@ -1,5 +1,6 @@
 // What the page asks of the service.
 
+import { follow } from "./follow.js";
 import { LOST, Problem, problemIn } from "./problem.js";
 import { upload } from "./upload.js";
 
@@ -39,6 +40,16 @@ export class Service {
   classify(file, options, hooks) {
     const query = new URLSearchParams({ top_k: LABELS_OF_A_CLIP, ...options });
     return this.#authorised((headers) => upload(file, query, headers, hooks));
+  }
+
+  // See `follow`.
+  follow(job, hooks) {
+    return this.#authorised((headers) => follow(`v1/jobs/${job}`, headers, hooks));
+  }
+
+  // Cancels a job; no matter if it is gone.
+  async forget(job) {
+    await this.#authorised((headers) => this.#send(`v1/jobs/${job}`, { method: "DELETE", headers })).catch(() => {});
   }
 
   async #get(path, headers, signal) {

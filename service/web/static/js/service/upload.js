@@ -2,9 +2,11 @@
 
 import { LOST, Problem, problemIn } from "./problem.js";
 
-// Resolves to the answer. Rejects with a Problem, or an AbortError after `signal`.
+const ACCEPTED = 202;
+
+// Resolves to the answer; with `asJob` to `{ job }`, its id, where the service keeps jobs. Rejects with a Problem, or an AbortError after `signal`.
 // XMLHttpRequest and not fetch: only it tells how far an upload is.
-export function upload(file, query, headers, { onUpload, onUploaded, onClip, signal }) {
+export function upload(file, query, headers, { onUpload, onUploaded, onClip, signal, asJob }) {
   const request = new XMLHttpRequest();
   const form = new FormData();
   form.append("file", file);
@@ -15,7 +17,8 @@ export function upload(file, query, headers, { onUpload, onUploaded, onClip, sig
     request.onprogress = () => lines.read();
     request.onload = () => {
       lines.read();
-      if (lines.result) resolve(lines.result);
+      if (request.status === ACCEPTED) resolve({ job: JSON.parse(request.responseText).id });
+      else if (lines.result) resolve(lines.result);
       else reject(lines.problem ?? problemIn(request.responseText, request.status));
     };
     request.onerror = () => {
@@ -27,6 +30,7 @@ export function upload(file, query, headers, { onUpload, onUploaded, onClip, sig
   });
   request.open("POST", `classify?${query}`);
   request.setRequestHeader("Accept", "application/x-ndjson");
+  if (asJob) request.setRequestHeader("Prefer", "respond-async");
   for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
   if (!signal.aborted) request.send(form);
   else request.onabort();

@@ -80,5 +80,6 @@ function wordsOf(run) {
 function stateOf(run) {
   if (run.state === "done") return [briefly(run.answer)];
   if (run.state === "uploading") return [`uploading ${percent(run.share)}`];
+  if (run.isQueued && run.isPending) return ["waiting at the service"];
   return [{ waiting: "waiting", classifying: "classifying …", stopped: "not finished", failed: run.problem?.title }[run.state]];
 }

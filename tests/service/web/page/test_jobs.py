@@ -1,0 +1,108 @@
+"""A long video becomes a job: it goes on while the page is closed, and is cancelled for good."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+from pydantic import SecretStr
+
+from service.settings import Settings
+
+from ....support.browser import PATIENT, choose, verdict
+from ....support.live_server import StubServer
+from ....support.relay import Relay
+from ....support.videos import write_video
+from ....support.waiting import eventually
+from .conftest import OpenPage
+
+
+@pytest.fixture(scope="session")
+def two_minutes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """4 clips of 32 frames, a frame a second: 2 minutes and 8 seconds."""
+    return write_video(tmp_path_factory.mktemp("long") / "long.mp4", 128, size=(64, 48), rate="1")
+
+
+def submissions(page: Page) -> list[str | None]:
+    """The `Prefer` header of each video that is sent, as they come."""
+    found: list[str | None] = []
+
+    def note(request: Request) -> None:
+        if request.method == "POST":
+            found.append(request.headers.get("prefer"))
+
+    page.on("request", note)
+    return found
+
+
+def test_a_long_video_becomes_a_job_that_survives_a_reload(
+    open_page: OpenPage, model_directory: Path, two_minutes: Path
+) -> None:
+    with StubServer(Settings(model=model_directory)) as server:
+        page = open_page(server.url)
+        preferred = submissions(page)
+        server.gate.close(after=2)
+        choose(page, two_minutes)
+        expect(page.locator("#stage")).to_contain_text("Classifying: 2 clips, up to 1:04", timeout=PATIENT)
+        page.reload()
+        expect(page.locator("#stage")).to_contain_text("Classifying: 2 clips", timeout=PATIENT)
+        server.gate.open()
+        expect(verdict(page)).to_be_visible(timeout=PATIENT)
+        expect(page.locator("#verdict")).to_contain_text("4 of 4 clips")
+        page.reload()
+        expect(page.locator("#verdict")).to_contain_text("4 of 4 clips")
+        assert preferred == ["respond-async"]
+        assert server.metric("r3d_jobs_attempts_total", outcome="succeeded") == 1
+
+
+def test_a_connection_that_breaks_loses_nothing_of_a_job(
+    open_page: OpenPage, model_directory: Path, two_minutes: Path
+) -> None:
+    with StubServer(Settings(model=model_directory)) as server, Relay(server.port) as relay:
+        page = open_page(relay.url)
+        server.gate.close(after=1)
+        choose(page, two_minutes)
+        expect(page.locator("#stage")).to_contain_text("Classifying: 1 clip", timeout=PATIENT)
+        relay.cut()
+        server.gate.open()
+        eventually(lambda: server.metric("r3d_jobs_attempts_total", outcome="succeeded") == 1)
+        relay.mend()
+        expect(page.locator("#verdict")).to_contain_text("4 of 4 clips", timeout=PATIENT)
+        page.close()
+
+
+def test_a_job_that_is_cancelled_is_forgotten(open_page: OpenPage, model_directory: Path, two_minutes: Path) -> None:
+    with StubServer(Settings(model=model_directory)) as server:
+        page = open_page(server.url)
+        server.gate.close(after=1)
+        choose(page, two_minutes)
+        expect(page.locator("#stage")).to_contain_text("Classifying: 1 clip", timeout=PATIENT)
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.locator("#problem")).to_contain_text("Cancelled")
+        assert eventually(lambda: server.metric("r3d_jobs_attempts_total", outcome="lost")) == 1
+        assert server.lifecycle.jobs is not None
+        assert not list(server.lifecycle.jobs.files.path("x").parent.iterdir())
+
+
+def test_a_video_that_waits_is_sent_while_a_job_goes_on(
+    open_page: OpenPage, model_directory: Path, two_minutes: Path, five_clips: Path
+) -> None:
+    with StubServer(Settings(model=model_directory)) as server:
+        page = open_page(server.url)
+        preferred = submissions(page)
+        server.gate.close()
+        choose(page, two_minutes, five_clips)
+        server.gate.wait_held()
+        eventually(lambda: server.lifecycle.admission.active == 1)
+        server.gate.open()
+        for entry in range(2):
+            expect(page.locator("#list .open").nth(entry)).to_contain_text("%", timeout=PATIENT)
+        assert preferred == ["respond-async", None]
+
+
+def test_where_no_jobs_are_kept_a_long_video_is_a_request(
+    open_page: OpenPage, model_directory: Path, two_minutes: Path
+) -> None:
+    with StubServer(Settings(model=model_directory, jobs=SecretStr("off"))) as server:
+        page = open_page(server.url)
+        choose(page, two_minutes)
+        expect(page.locator("#verdict")).to_contain_text("4 of 4 clips", timeout=PATIENT)
