@@ -189,5 +189,67 @@ class BackendLostError(InferenceError):
     title = "Backend lost"
 
 
+class NoSuchJobError(ServiceError):
+    """There is no such job: it never was, it was cancelled, its time is over, or it is another key's."""
+
+    status = HTTPStatus.NOT_FOUND
+    slug = "no-such-job"
+    title = "No such job"
+
+
+class JobsListClosedError(ServiceError):
+    """Jobs are listed to the holders of a key only, and this service has none."""
+
+    status = HTTPStatus.FORBIDDEN
+    slug = "jobs-list-closed"
+    title = "Jobs are not listed"
+
+
+class IdempotencyConflictError(ServiceError):
+    """The `Idempotency-Key` was used for another video, or with other parameters."""
+
+    status = HTTPStatus.CONFLICT
+    slug = "idempotency-conflict"
+    title = "Idempotency key used before"
+
+
+class JobsFullError(ServiceError):
+    """As many jobs wait as may (`R3D_JOBS_WAITING`)."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    slug = "jobs-full"
+    title = "Too many jobs wait"
+
+
+class JobsStorageError(StorageError):
+    """The videos of jobs take `R3D_JOBS_BYTES`, or their disk or database is full."""
+
+    slug = "jobs-storage"
+    title = "No space for the job"
+
+
+class JobsUnavailableError(ServiceError):
+    """The database of jobs cannot be reached now."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    slug = "jobs-unavailable"
+    title = "Jobs are not available"
+
+
+class JobUnfinishedError(ServiceError):
+    """The job has no result yet that could be told in this form."""
+
+    status = HTTPStatus.CONFLICT
+    slug = "job-unfinished"
+    title = "Job not finished"
+
+
+class JobLostError(ServiceError):
+    """The server ended three times while it worked on this job."""
+
+    slug = "job-lost"
+    title = "Job lost"
+
+
 class StartupError(Exception):
     """The service cannot start: a model or backend that does not load. Its text is for the operator."""

@@ -2,11 +2,12 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from .machine import available_cpus
@@ -26,6 +27,7 @@ PREFIX = "R3D_"
 SECRETS = Path("/run/secrets")
 BackendName = Literal["auto", "tensorrt", "openvino", "onnxruntime"]
 PrecisionChoice = Literal["auto", "fp32", "bf16", "fp16", "int8"]
+DecoderChoice = Literal["auto", "cpu", "nvdec"]
 SandboxPolicy = Literal["best-effort", "required"]
 
 
@@ -36,6 +38,28 @@ def _split(value: object) -> object:
 ORIGIN = r"^(\*|https?://[A-Za-z0-9.:\[\]-]+)$"
 Origins = Annotated[tuple[Annotated[str, Field(pattern=ORIGIN)], ...], NoDecode, BeforeValidator(_split)]
 Devices = Annotated[tuple[Annotated[int, Field(ge=0)], ...], NoDecode, BeforeValidator(_split)]
+Hosts = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9.\[\]-][A-Za-z0-9.:\[\]-]*$")], ...],
+    NoDecode,
+    BeforeValidator(_split),
+]
+Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
+
+
+def _known_database(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"off|postgresql://.+", value.get_secret_value()):
+        raise ValueError("neither `off` nor an address that begins with postgresql://")
+    return value
+
+
+def _usable_secret(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"whsec_[A-Za-z0-9+/]{32,}=*", value.get_secret_value()):
+        raise ValueError("not `whsec_` and base64 of 24 bytes or more behind it")
+    return value
+
+
+WebhookSecret = Annotated[SecretStr, AfterValidator(_usable_secret)]
+JobsDatabase = Annotated[SecretStr, AfterValidator(_known_database)]
 
 
 class Settings(BaseSettings):
@@ -58,6 +82,10 @@ class Settings(BaseSettings):
     precision: Annotated[
         PrecisionChoice,
         Field(description="what the network is computed in; auto: the fastest here, found by measuring"),
+    ] = "auto"
+    decoder: Annotated[
+        DecoderChoice,
+        Field(description="what decodes; nvdec: the GPUs' video decoders; auto: they and the cores, if there are any"),
     ] = "auto"
     devices: Annotated[
         Devices, Field(min_length=1, description="GPUs by number, comma-separated; one worker each, one queue")
@@ -102,6 +130,10 @@ class Settings(BaseSettings):
             description="bearer token asked for on everything but health; may be in a file `/run/secrets/r3d_api_key`",
         ),
     ] = None
+    api_keys_file: Annotated[
+        Path | None,
+        Field(description="file of more keys, a name and the key's SHA-256 a line; read again when it changes"),
+    ] = None
     cors_origins: Annotated[
         Origins, Field(description="origins whose pages may ask, comma-separated, such as https://example.org; or *")
     ] = ()
@@ -116,6 +148,36 @@ class Settings(BaseSettings):
     max_connections: Annotated[
         int, Field(ge=1, description="connections that may be open, fewer where the system allows too few open files")
     ] = 1000
+    jobs: Annotated[
+        JobsDatabase | None,
+        Field(
+            description="off, or postgresql://USER:PASSWORD@HOST/NAME for several servers (extra `postgresql`); "
+            "unset: SQLite in `R3D_JOBS_DIR`",
+        ),
+    ] = None
+    jobs_dir: Annotated[
+        Path | None,
+        Field(description="folder of jobs: their videos, and SQLite's file; unset: `r3d/jobs` in the user's state"),
+    ] = None
+    jobs_ttl_seconds: Annotated[float, Field(ge=1, description="how long a finished job is kept")] = 86_400.0
+    jobs_waiting: Annotated[int, Field(ge=1, description="jobs that may wait: more get 429")] = 10_000
+    jobs_bytes: Annotated[int, Field(ge=1, description="size of all videos of jobs: more get 507")] = 20 << 30
+    jobs_max_upload_bytes: Annotated[int, Field(ge=1, description="largest request body of a job")] = 4 << 30
+    jobs_timeout_seconds: Annotated[
+        float, Field(gt=0, description="processor time that decoding the video of a job may take")
+    ] = 14_400.0
+    webhook_hosts: Annotated[
+        Hosts,
+        Field(description="hosts that webhooks may go to, comma-separated; `host:port` for another than 443"),
+    ] = ()
+    webhook_secret: Annotated[
+        WebhookSecret | None,
+        Field(description="what signs webhooks: `whsec_`, and base64 of 24 bytes or more"),
+    ] = None
+    webhook_networks: Annotated[
+        Networks,
+        Field(description="networks that webhooks may go to though they are not public, and by http://, as 10.0.0.0/8"),
+    ] = ()
 
 
 class SettingsError(Exception):

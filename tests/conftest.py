@@ -14,6 +14,7 @@ from engine_builder.manifest import Manifest
 from service.settings import Settings
 
 from .support.live_server import API_KEY, LiveServer, StubServer
+from .support.postgresql import Postgresql, binaries, running
 from .support.videos import write_video
 
 SKIPPED = pytest.StashKey[list[str]]()
@@ -52,6 +53,7 @@ def temporary_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
     """A temporary directory and a cache that no other test run, and no server of the machine's, uses."""
     with pytest.MonkeyPatch.context() as changed:
         changed.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        changed.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         directory = tmp_path_factory.mktemp("tmp")
         changed.setenv("TMPDIR", str(directory))
         changed.setattr(tempfile, "tempdir", str(directory))
@@ -104,6 +106,25 @@ def locked(model_directory: Path) -> Iterator[StubServer]:
     """The same with an API key, `API_KEY`."""
     with StubServer(Settings(model=model_directory, api_key=SecretStr(API_KEY))) as live:
         yield live
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """PostgreSQL, running; the tests that need it are skipped where it is not installed."""
+    programs = binaries()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed")
+    with running(programs) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def jobs_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new database for jobs, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/jobs.sqlite"
+    server: Postgresql = request.getfixturevalue("postgresql")
+    return server.database()
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ with Client("http://127.0.0.1:8000") as client:
         print(event.event, event.label)
 ```
 
-`AsyncClient` has the same methods for `await` and `async for`. It needs httpx and pydantic, and nothing of the service.
+`AsyncClient` has the same methods for `await` and `async for`. `Client(url, patience=60)` makes a request again for a
+minute while the service is full, restarted or away. It needs httpx, pydantic and tenacity, and nothing of the service.
 """
 
 from .answers import (

@@ -95,10 +95,11 @@ class Model(Part):
 
 
 class Timing(Part):
-    """Milliseconds. Steps overlap, so they do not add up to the total."""
+    """Milliseconds. Steps overlap, so they do not add up to the total. `decoder`: `cpu` or `nvdec`."""
 
     upload_ms: float
     decode_ms: float
+    decoder: str = "cpu"
     queue_ms: float
     inference_ms: float
     total_ms: float

@@ -82,6 +82,7 @@ def classify_answer(
         timing=TimingAnswer(
             upload_ms=upload_seconds * 1000,
             decode_ms=done.ended.busy_seconds * 1000,
+            decoder=done.ended.decoder,
             queue_ms=done.queue_seconds * 1000,
             inference_ms=done.inference_seconds * 1000,
             total_ms=(upload_seconds + done.total_seconds) * 1000,

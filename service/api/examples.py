@@ -66,3 +66,14 @@ ANSWER: dict[str, Any] = {
     },
     "timing": {"upload_ms": 4.2, "decode_ms": 61.5, "queue_ms": 0.3, "inference_ms": 42.1, "total_ms": 112.6},
 }
+
+JOB: dict[str, Any] = {
+    "id": "2aXk5Yd0mJpVb8nQ1rTfHs3w",
+    "status": "queued",
+    "created": "2026-11-28T09:30:00Z",
+    "started": None,
+    "finished": None,
+    "progress": {"clips": 0, "seconds": 0.0, "of_seconds": None},
+    "problem": None,
+    "result": None,
+}

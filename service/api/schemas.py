@@ -83,6 +83,7 @@ class TimingAnswer(BaseModel):
 
     upload_ms: Number
     decode_ms: Number = Field(description="the decoder's busy time")
+    decoder: Literal["cpu", "nvdec"] = Field(default="cpu", description="what decoded the video")
     queue_ms: Number = Field(description="time clips waited for the network, summed")
     inference_ms: Number = Field(description="the clips' shares of their batches' time, summed")
     total_ms: Number
@@ -163,6 +164,8 @@ class HealthAnswer(BaseModel):
     sandbox: dict[str, bool] | None = Field(
         default=None, description="whether a mechanism confines the processes that decode, by its name"
     )
+    nvdec: bool | None = Field(default=None, description="whether the GPUs' video decoders decode, beside the cores")
+    nvdec_reason: str | None = Field(default=None, description="which decoders there are, or why none is used")
 
 
 class AliveAnswer(BaseModel):

@@ -12,7 +12,6 @@ from engine_builder.manifest import Manifest, ManifestError, Sampling
 
 from ..decoding.clip_stream import OnProgress
 from ..decoding.decoder import Decoder
-from ..decoding.fork_client import ForkClient
 from ..decoding.sandbox.confinement import Sandbox
 from ..errors import StartupError
 from ..inference.backends.protocol import BackendFactory, Description
@@ -22,8 +21,9 @@ from ..settings import Settings
 from .bundled_model import bundled_model
 from .capacity import planned_slots
 from .pipeline import OnClip, Pipeline
-from .query import Query
+from .query import INTERACTIVE, Query, Terms
 from .results import Classification
+from .scheduling import saturation
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class Classifier:
     sandbox: Sandbox
     _pipeline: Pipeline
     _batcher: Batcher
+    _decode_slots: int
 
     @classmethod
     @asynccontextmanager
@@ -50,7 +51,8 @@ class Classifier:
         `observer` is called with batches, in those threads. Raises StartupError.
         """
         async with AsyncExitStack() as stack:
-            decoder = Decoder(*planned_slots(settings), settings.sandbox)
+            slots, open_slots = planned_slots(settings)
+            decoder = Decoder(slots, open_slots, settings.sandbox, settings.decoder, settings.devices)
             stack.push_async_callback(decoder.close)
             # The decode server imports what it needs in its own process while the model loads in this one.
             decoding = asyncio.create_task(decoder.start())
@@ -62,7 +64,7 @@ class Classifier:
             await decoding
             _log(manifest, description)
             pipeline = Pipeline(settings, manifest, decoder, batcher)
-            yield cls(manifest, description, reason, decoder.sandbox, pipeline, batcher)
+            yield cls(manifest, description, reason, decoder.sandbox, pipeline, batcher, slots)
 
     async def classify(
         self,
@@ -70,6 +72,7 @@ class Classifier:
         query: Query | None = None,
         on_clip: OnClip | None = None,
         on_progress: OnProgress | None = None,
+        terms: Terms = INTERACTIVE,
     ) -> Classification:
         """Classify the video at `path`; `on_clip` is called with each clip, in order, as soon as it is known.
 
@@ -77,7 +80,7 @@ class Classifier:
 
         Cancelling it kills the decoder and drops the clips still queued. Raises ServiceError.
         """
-        return await self._pipeline.classify(path, query, on_clip, on_progress)
+        return await self._pipeline.classify(path, query, on_clip, on_progress, terms)
 
     async def classify_each(
         self, path: Path, samplings: Sequence[Sampling], on_clip: OnClip | None = None
@@ -94,6 +97,16 @@ class Classifier:
         return self._pipeline.open_videos
 
     @property
+    def nvdec(self) -> tuple[bool, str]:
+        """Whether NVDEC decodes, and what of it there is, or why it does not."""
+        return self._pipeline.nvdec
+
+    @property
+    def on_nvdec(self) -> int:
+        """Videos that NVDEC decodes now."""
+        return self._pipeline.on_nvdec
+
+    @property
     def queued_clips(self) -> int:
         """Clips that wait for the network."""
         return self._batcher.depth
@@ -102,6 +115,12 @@ class Classifier:
     def workers(self) -> tuple[int, int]:
         """Workers that work, and workers there were: one for each device, or for each clip at once on a CPU."""
         return self._batcher.working, self._batcher.workers
+
+    @property
+    def saturation(self) -> float:
+        """How much there is to do of what can be done at a time; above 1 somebody waits. See `scheduling`."""
+        decoding, waiting = self._pipeline.demand
+        return saturation(decoding, waiting, self._decode_slots, self._batcher.places)
 
     def on_failure(self, callback: Callable[[str], None]) -> None:
         """Have `callback` called in this event loop, with the reason, when the last backend has failed for good."""
@@ -155,7 +174,7 @@ async def _first_that_loads(
     raise StartupError("; ".join(failures))
 
 
-async def _end(task: "asyncio.Task[ForkClient]") -> None:
+async def _end(task: "asyncio.Task[None]") -> None:
     """Cancel a task, and wait until it is over, however it ends."""
     task.cancel()
     await asyncio.wait([task])

@@ -19,7 +19,7 @@ from ..inference.batcher import Batcher
 from ..inference.clip_queue import Outcome
 from ..settings import Settings
 from . import scheduling
-from .query import Query
+from .query import INTERACTIVE, Query, Terms
 from .results import Classification, ClipResult, Counting
 from .vote import Tally
 
@@ -31,12 +31,13 @@ class _Run:
     """What one video's decoding hands to its voting."""
 
     window: asyncio.Semaphore
+    several: bool = False  # samplings, which may ask for the same clip
+    embedding: bool = False  # whether to keep each clip's
+    background: bool = False
     pending: "asyncio.Queue[tuple[ClipSpan, Future[Outcome], float | None] | None]" = field(
         default_factory=asyncio.Queue
     )
     decoded: float = 0.0
-    several: bool = False  # samplings, which may ask for the same clip
-    embedding: bool = False  # whether to keep each clip's
     known: "dict[bytes, Future[Outcome]]" = field(default_factory=dict)  # by what the frames are
 
 
@@ -48,7 +49,7 @@ class Pipeline:
         self._manifest = manifest
         self._decoder = decoder
         self._batcher = batcher
-        self._active = 0
+        self._runs: set[_Run] = set()
 
     async def classify(
         self,
@@ -56,6 +57,7 @@ class Pipeline:
         query: Query | None = None,
         on_clip: OnClip | None = None,
         on_progress: OnProgress | None = None,
+        terms: Terms = INTERACTIVE,
     ) -> Classification:
         """Classify the video at `path`; `on_clip` is called with each clip, in order, as soon as it is known.
 
@@ -64,7 +66,8 @@ class Pipeline:
         Cancelling it kills the decoder and drops the clips still queued. Raises ServiceError.
         """
         query = query or Query()
-        [done] = await self._classify(path, [query.over(self._manifest.sampling)], query, on_clip, on_progress)
+        samplings = [query.over(self._manifest.sampling)]
+        [done] = await self._classify(path, samplings, query, on_clip, on_progress, terms)
         return done
 
     async def classify_each(
@@ -74,7 +77,7 @@ class Pipeline:
 
         A clip that has the same frames in several goes through the network once. Each sampling must find a clip.
         """
-        return await self._classify(path, samplings, Query(), on_clip, None)
+        return await self._classify(path, samplings, Query(), on_clip, None, INTERACTIVE)
 
     async def _classify(
         self,
@@ -83,17 +86,19 @@ class Pipeline:
         query: Query,
         on_clip: OnClip | None,
         on_progress: OnProgress | None,
+        terms: Terms,
     ) -> list[Classification]:
         query.check(self._manifest)
-        with self._one_more():
+        window = asyncio.Semaphore(scheduling.window(len(self._runs) + 1, self._batcher.workers))
+        run = _Run(window, len(samplings) > 1, query.embedding, terms.background)
+        with self._one_more(run):
             started = time.monotonic()
-            window = asyncio.Semaphore(scheduling.window(self._active, self._batcher.workers))
-            run = _Run(window, several=len(samplings) > 1, embedding=query.embedding)
             threads = scheduling.decode_threads(self._settings.decode_workers, self.open_videos)
             job = job_of(path, self._manifest.clip, self._settings, samplings, threads)
-            job = job.model_copy(update={"start": query.start or 0.0, "end": query.end})
+            seconds = terms.seconds or job.seconds
+            job = job.model_copy(update={"start": query.start or 0.0, "end": query.end, "seconds": seconds})
             parts = [Counting(sampling, Tally.over(len(self._manifest.labels))) for sampling in samplings]
-            async with self._decoder.open(job, on_progress) as stream:
+            async with self._decoder.open(job, on_progress, terms.background) as stream:
                 await self._collect(stream, run, parts, on_clip)
         if stream.opened is None or stream.ended is None or not all(part.clips for part in parts):
             raise VideoTooShortError("no whole clip was decoded")
@@ -101,13 +106,13 @@ class Pipeline:
         return [Classification(part.verdict, part.sampling, part.clips, *known) for part in parts]
 
     @contextmanager
-    def _one_more(self) -> Iterator[None]:
+    def _one_more(self, run: _Run) -> Iterator[None]:
         """A video more in progress, as long as the block lasts."""
-        self._active += 1
+        self._runs.add(run)
         try:
             yield
         finally:
-            self._active -= 1
+            self._runs.remove(run)
 
     async def _collect(self, stream: ClipStream, run: _Run, parts: Sequence[Counting], on_clip: OnClip | None) -> None:
         """Have the video decoded, and its clips counted by the sampling they are of."""
@@ -122,9 +127,25 @@ class Pipeline:
             await _stop(feeding, run)
 
     @property
+    def demand(self) -> tuple[int, int]:
+        """Videos in progress: those that decode or want to, and those that can only wait for the network."""
+        waiting = sum(run.window.locked() or run.decoded > 0 for run in self._runs)
+        return len(self._runs) - waiting, waiting
+
+    @property
     def open_videos(self) -> int:
         """Videos that have a process of their own."""
         return self._decoder.open_videos
+
+    @property
+    def nvdec(self) -> tuple[bool, str]:
+        """Whether NVDEC decodes, and what of it there is, or why it does not."""
+        return self._decoder.nvdec
+
+    @property
+    def on_nvdec(self) -> int:
+        """Videos that NVDEC decodes now."""
+        return self._decoder.on_nvdec
 
     async def _feed(self, stream: ClipStream, run: _Run) -> None:
         """Put the video's clips into the batcher's queue, a few at a time."""
@@ -141,7 +162,7 @@ class Pipeline:
     def _submit(self, run: _Run, span: ClipSpan, frames: Frames) -> "Future[Outcome]":
         ahead = scheduling.goes_ahead(span.index)
         if not run.several:
-            return self._batcher.submit(frames, run, ahead)
+            return self._batcher.submit(frames, run, ahead, run.background)
         key = hashlib.sha256(frames.data).digest()
         if key not in run.known:
             run.known[key] = self._batcher.submit(frames, run, ahead)

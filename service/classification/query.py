@@ -9,6 +9,18 @@ from ..errors import ParameterError
 
 
 @dataclass(frozen=True)
+class Terms:
+    """How a video is worked on. `background`: nobody waits for it, so that it lets others go first, at the decoder and
+    at the network. `seconds`: processor time that decoding may take; None: as long as a request may."""
+
+    background: bool = False
+    seconds: float | None = None
+
+
+INTERACTIVE = Terms()
+
+
+@dataclass(frozen=True)
 class Query:
     """None: as the model has it. `clips` "all": one every `stride` frames. `start`, `end`: seconds of the video.
 

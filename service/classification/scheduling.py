@@ -1,7 +1,7 @@
 """Who is served when, and with how much: every decision of the kind, as pure functions.
 
 What carries them out: `decoding.slots` has the decode slots and who is next for one, `inference.round_robin`
-the order, `web.admission` the limit.
+the order, `service.turns` the share of what is done in the background, `web.admission` the limit.
 """
 
 # Clips of one request that may be in the queue: enough to keep a device busy, too few to hold others up.
@@ -27,9 +27,23 @@ def slots_that_fit(decode_slots: int, decode_bytes: int, memory: int) -> tuple[i
     return min(decode_slots, fitting), min(open_slots(decode_slots), fitting)
 
 
+def jobs_at_once(decode_slots: int) -> int:
+    """Jobs worked on at a time: their videos leave three quarters of the open slots to requests."""
+    return decode_slots
+
+
 def max_requests(queue_clips: int) -> int:
     """Requests in progress, so that all their clips find room in a queue of that many."""
     return max(1, queue_clips // WINDOW)
+
+
+def saturation(decoding: int, waiting: int, decode_slots: int, places: int) -> float:
+    """How much there is to do of what can be done at a time: 1 if all is busy and nobody waits, 2 if as many wait.
+
+    `decoding` videos want a decode slot; `waiting` ones can only wait for the network, as all of their clips that may
+    be are there. `places` clips go through it at once.
+    """
+    return max(decoding / decode_slots, waiting / max(1, places // WINDOW))
 
 
 def window(active_videos: int, workers: int) -> int:

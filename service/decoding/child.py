@@ -3,6 +3,8 @@
 import os
 import socket
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import BinaryIO
 
 import cv2
@@ -10,9 +12,26 @@ import cv2
 from engine_builder.manifest import Frames
 
 from .errors import DecodeError
-from .messages import LENGTHS, NEWCOMER_ASKS, ClipChoice, Ended, ErrorKind, Failed, Job, Message, Progress
-from .run import Run
-from .sampling import check_rate
+from .messages import (
+    LENGTHS,
+    NEWCOMER_ASKS,
+    ClipChoice,
+    ClipSpan,
+    DecoderName,
+    Ended,
+    ErrorKind,
+    Failed,
+    Fallback,
+    FallbackKind,
+    Job,
+    Message,
+    Opened,
+    Progress,
+)
+from .nvdec.errors import NvdecError
+from .nvdec.link import Link
+from .nvdec.video import NvdecVideo
+from .run import DecodedVideo, Run
 from .video import Video
 
 PROGRESS_SECONDS = 1.0
@@ -57,14 +76,39 @@ class Parent:
         self.waited += self._heard - started
 
 
-def run(job: Job, file: BinaryIO, connection: socket.socket) -> None:
+class Output:
+    """The video's clips on their way to the parent: each is sent once, also where the video is decoded again."""
+
+    def __init__(self, parent: Parent) -> None:
+        self._parent = parent
+        self._opened = False
+        self._sent = self._passed = 0
+
+    def open(self, opened: Opened) -> None:
+        """What the video is."""
+        self._passed = 0
+        if not self._opened:
+            self._parent.send(opened)
+        self._opened = True
+
+    def clip(self, span: ClipSpan, frames: Frames) -> None:
+        """The next clip; returns when the parent asks for the one behind it."""
+        self._passed += 1
+        if self._passed > self._sent:
+            self._parent.send(span, frames)
+            self._parent.wait_until_asked()
+            self._sent += 1
+
+
+def run(job: Job, file: BinaryIO, connection: socket.socket, nvdec: socket.socket | None = None) -> None:
     """Decode `file`, the job's, and send what it holds, as asked; every expected failure becomes a message.
 
+    `nvdec`: a connection to the process that drives NVDEC, to be used if it can decode the video; it is closed here.
     Raises BrokenPipeError or ConnectionResetError when the parent wants no more.
     """
     parent = Parent(connection)
     try:
-        _decode(job, file, parent)
+        _decode(job, file, parent, nvdec)
     except DecodeError as error:
         parent.send(Failed(error=error.kind, detail=error.detail))
     except (MemoryError, cv2.error) as error:
@@ -78,18 +122,24 @@ def _explain(error: Exception) -> Failed:
     return Failed(error=kind, detail=detail)
 
 
-def _decode(job: Job, file: BinaryIO, parent: Parent) -> None:
+def _decode(job: Job, file: BinaryIO, parent: Parent, nvdec: socket.socket | None) -> None:
     started = time.monotonic()
     parent.wait_until_asked()
-    video = Video(job, file)
-    for choice in job.samplings:
-        if choice.frame_rate is not None:
-            check_rate(choice.frame_rate, video.opened.frame_rate)
-    parent.send(video.opened)
-    run = Run(job, file, video, parent.report)
-    for span, frames in run.clips():
-        parent.send(span, frames)
-        parent.wait_until_asked()
+    output = Output(parent)
+    decoder: DecoderName = "cpu"
+    fallback: FallbackKind | None = None
+    run = None
+    if nvdec is not None:
+        try:
+            with nvdec:
+                run = _send_clips(job, partial(NvdecVideo, job, file, Link(nvdec)), parent, output)
+            decoder = "nvdec"
+        except NvdecError as error:
+            fallback = error.kind
+            parent.send(Fallback(reason=error.kind, detail=error.detail))
+            parent.wait_until_asked()
+    if run is None:
+        run = _send_clips(job, partial(Video, job, file), parent, output)
     if empty := [sampler.choice for sampler in run.samplers if not sampler.cutter.clips]:
         raise DecodeError("too-short", _too_short(job, empty[0], run))
     parent.send(
@@ -100,8 +150,19 @@ def _decode(job: Job, file: BinaryIO, parent: Parent) -> None:
             partial=run.video.partial,
             duration_seconds=run.video.seconds,
             busy_seconds=max(0.0, time.monotonic() - started - parent.waited),
+            decoder=decoder,
+            fallback=fallback,
         )
     )
+
+
+def _send_clips(job: Job, open_video: Callable[[], DecodedVideo], parent: Parent, output: Output) -> Run:
+    """All of the video's clips to the parent; the run that made them."""
+    run = Run(job, open_video, parent.report)
+    output.open(run.video.opened)
+    for span, frames in run.clips():
+        output.clip(span, frames)
+    return run
 
 
 def _too_short(job: Job, choice: ClipChoice, run: Run) -> str:

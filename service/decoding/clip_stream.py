@@ -5,6 +5,7 @@ slots bound how many videos are decoded at once, and after each clip a slot goes
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 
@@ -34,12 +35,15 @@ from .messages import (
     Ended,
     ErrorKind,
     Failed,
+    Fallback,
     Job,
     Message,
     Opened,
     Progress,
 )
 from .slots import Slots
+
+logger = logging.getLogger(__name__)
 
 ERRORS: dict[ErrorKind, type[ServiceError]] = {
     "unsupported": UnsupportedMediaError,
@@ -52,6 +56,7 @@ ERRORS: dict[ErrorKind, type[ServiceError]] = {
     "time": DecoderCrashedError,
 }
 
+Answer = ClipSpan | Ended | Fallback | Failed
 OnProgress = Callable[[float | None], None]
 
 # A child at work says so every second.
@@ -70,16 +75,26 @@ class ClipStream:
     """
 
     def __init__(
-        self, job: Job, connection: socket.socket, slots: Slots, on_progress: OnProgress | None = None
+        self,
+        job: Job,
+        connection: socket.socket,
+        slots: Slots,
+        on_progress: OnProgress | None = None,
+        background: bool = False,
+        nvdec_slots: Slots | None = None,
     ) -> None:
         """`connection`, non-blocking, leads to a child that works on `job`; `slots` are the decode slots.
 
         `on_progress` is called with `progress` when the child says how far it is, between clips that take long.
+        `background`: it lets other videos have the slots first. `nvdec_slots` take the slots' place as long as NVDEC
+        decodes the video.
         """
         self._job = job
         self._connection = connection
         self._slots = slots
+        self._nvdec_slots = nvdec_slots
         self._on_progress = on_progress
+        self._background = background
         self._frames = 0
         self._asked = 0
         self.opened: Opened | None = None
@@ -100,25 +115,36 @@ class ClipStream:
             message, frames = await self._ask()
             if isinstance(message, Failed):
                 raise ERRORS[message.error](message.detail)
+            if isinstance(message, Fallback):
+                self._fall_back(message)
+                continue
             if isinstance(message, Ended):
                 self.ended = message
                 return
             yield message, frames
 
-    async def _ask(self) -> tuple[ClipSpan | Ended | Failed, Frames]:
+    def _fall_back(self, message: Fallback) -> None:
+        """What comes next takes a decode slot."""
+        if self._nvdec_slots is None:
+            raise ProtocolError("fallback out of order")
+        # The words are of a process that has met untrusted bytes.
+        logger.debug("decoded on the CPU, not by NVDEC: %s (%r)", message.reason, message.detail)
+        self._nvdec_slots = None
+
+    async def _ask(self) -> tuple[Answer, Frames]:
         """Ask for a clip, and receive what the child answers, while holding a decode slot.
 
         A child that says nothing for `STALLED_SECONDS`, stopped by the system for one, loses the slot to others.
         """
         newcomer, self._asked = self._asked < NEWCOMER_ASKS, self._asked + 1
-        async with Lease(self._slots, STALLED_SECONDS, newcomer) as lease:
+        async with Lease(self._nvdec_slots or self._slots, STALLED_SECONDS, newcomer, self._background) as lease:
             try:
                 async with asyncio.timeout(HUNG_SECONDS) as hung:
                     return await self._next(lease, hung)
             except TimeoutError:
                 raise DecoderCrashedError(f"took too long: no frame was decoded for {HUNG_SECONDS:g} s") from None
 
-    async def _next(self, lease: Lease, hung: asyncio.Timeout) -> tuple[ClipSpan | Ended | Failed, Frames]:
+    async def _next(self, lease: Lease, hung: asyncio.Timeout) -> tuple[Answer, Frames]:
         loop = asyncio.get_running_loop()
         try:
             await loop.sock_sendall(self._connection, NEXT)
@@ -128,7 +154,7 @@ class ClipStream:
                     break
                 if isinstance(message, ClipSpan):
                     self._frames = message.end_frame
-                if isinstance(message, ClipSpan | Ended | Failed):
+                if isinstance(message, Answer):
                     return message, frames
                 if isinstance(message, Opened):
                     if self.opened is not None:

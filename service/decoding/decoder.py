@@ -4,21 +4,21 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
-from ..errors import DecoderCrashedError, DecoderUnavailableError, ServiceError, StartupError
-from ..settings import SandboxPolicy
-from .clip_stream import ClipStream, OnProgress, ProtocolError
+from ..errors import DecoderUnavailableError, StartupError
+from ..settings import DecoderChoice, SandboxPolicy
+from .clip_stream import ClipStream, OnProgress
 from .fork_client import RETRY, Child, ForkClient
 from .messages import Job
+from .nvdec.client import UnavailableError
+from .nvdec.supply import Supply
 from .sandbox.confinement import Sandbox, missing
 from .slots import Slots
+from .supervision import supervised
 
 logger = logging.getLogger(__name__)
-
-# A child whose connection ended is ending too; one that is still there after this long only pretends.
-EXIT_SECONDS = 2.0
 
 DECODER_ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -38,10 +38,22 @@ class Decoder:
     every clip.
     """
 
-    def __init__(self, decode_slots: int, open_slots: int, sandbox: SandboxPolicy = "best-effort") -> None:
-        self._decode_slots = Slots(decode_slots)
-        self._open_slots = asyncio.Semaphore(open_slots)
+    def __init__(
+        self,
+        decode_slots: int,
+        open_slots: int,
+        sandbox: SandboxPolicy = "best-effort",
+        choice: DecoderChoice = "cpu",
+        gpus: Sequence[int] = (),
+    ) -> None:
+        """`choice`: what decodes; `gpus`: whose NVDEC. With `auto` a video that finds NVDEC busy goes to the CPU, with
+        `nvdec` it waits."""
         self._required = sandbox == "required"
+        self._decode_slots = Slots(decode_slots)
+        self._nvdec = None if choice == "cpu" else Supply(gpus, self._required)
+        self._choice = choice
+        self._nvdec_reason = "R3D_DECODER=cpu"
+        self._open_slots = asyncio.Semaphore(open_slots)
         self._open = 0
         self._client: ForkClient | None = None
         self._starting = asyncio.Lock()
@@ -58,7 +70,38 @@ class Decoder:
         """Which mechanisms confine the children; empty before the start."""
         return {} if self._client is None else self._client.sandbox
 
-    async def start(self) -> ForkClient:
+    @property
+    def nvdec(self) -> tuple[bool, str]:
+        """Whether NVDEC decodes, and what of it there is, or why it does not."""
+        return (False, self._nvdec_reason) if self._nvdec is None else (self._nvdec.available, self._nvdec.reason)
+
+    @property
+    def on_nvdec(self) -> int:
+        """Videos that NVDEC decodes now."""
+        return 0 if self._nvdec is None else self._nvdec.busy
+
+    async def start(self) -> None:
+        """Start what decodes; returns when it can.
+
+        Raises StartupError, also when the sandbox is required and this system has not all of it, or NVDEC and it cannot
+        be used.
+        """
+        await self._fork_client()
+        if self._nvdec is not None:
+            await self._start_nvdec(self._nvdec)
+
+    async def _start_nvdec(self, nvdec: Supply) -> None:
+        try:
+            await nvdec.start()
+        except UnavailableError as error:
+            if self._choice == "nvdec":
+                raise StartupError(f"R3D_DECODER=nvdec, but NVDEC cannot be used: {error}") from error
+            self._nvdec, self._nvdec_reason = None, str(error)
+            logger.info("decoding on the CPU; NVDEC cannot be used: %s", error)
+        else:
+            logger.info("decoding by NVDEC, %s%s", nvdec.reason, "" if self._choice == "nvdec" else ", and on the CPU")
+
+    async def _fork_client(self) -> ForkClient:
         """Start the fork server, unless one is alive; returns when it can fork.
 
         Raises StartupError, also when the sandbox is required and this system has not all of it.
@@ -91,13 +134,15 @@ class Decoder:
 
     async def _replace(self) -> None:
         try:
-            await self.start()
+            await self._fork_client()
         except StartupError as error:  # the next video tries again
             logger.error("no decode server: %s", error)
 
     async def close(self) -> None:
-        """End the fork server and every child."""
+        """End the fork server, every child, and what drives NVDEC."""
         self._closed = True
+        if self._nvdec is not None:
+            await self._nvdec.close()
         if self._replacing is not None:
             self._replacing.cancel()
             await asyncio.wait([self._replacing])
@@ -105,30 +150,45 @@ class Decoder:
             await self._client.close()
 
     @asynccontextmanager
-    async def open(self, job: Job, on_progress: OnProgress | None = None) -> AsyncIterator[ClipStream]:
-        """Decode in a child of its own, which ends with the block. `on_progress` is as for `ClipStream`.
+    async def open(
+        self, job: Job, on_progress: OnProgress | None = None, background: bool = False
+    ) -> AsyncIterator[ClipStream]:
+        """Decode in a child of its own, which ends with the block. The rest is as for `ClipStream`.
 
         Raises DecoderCrashedError when the child dies, DecoderUnavailableError when there is none for a reason that is
         not the video's, and from the stream whatever is wrong with the video.
         """
-        await self._open_slots.acquire()
+        nvdec = await self._connect_nvdec(job)
+        if nvdec is None:
+            await self._open_slots.acquire()
         try:
-            client, child, ours = await self._fork(job)
+            client, child, ours = await self._fork(job, nvdec)
         except BaseException:
-            self._open_slots.release()
+            self._open_slots.release() if nvdec is None else None
             raise
-        # A child holds its slot until it is gone.
-        child.ended.add_done_callback(lambda _: self._open_slots.release())
+        finally:
+            nvdec.close() if nvdec is not None else None
+        if nvdec is None:
+            # A child holds its slot until it is gone.
+            child.ended.add_done_callback(lambda _: self._open_slots.release())
         self._open += 1
         try:
             with ours:
-                stream = ClipStream(job, ours, self._decode_slots, on_progress)
-                async with _supervised(client, child, stream):
+                # NVDEC's videos wait for none of the cores.
+                nvdec_slots = Slots(1) if nvdec is not None else None
+                stream = ClipStream(job, ours, self._decode_slots, on_progress, background, nvdec_slots)
+                async with supervised(client, child, stream):
                     yield stream
         finally:
             self._open -= 1
 
-    async def _fork(self, job: Job) -> tuple[ForkClient, Child, socket.socket]:
+    async def _connect_nvdec(self, job: Job) -> socket.socket | None:
+        """A child's end of a connection to NVDEC; None if the CPU is to decode the video."""
+        if self._nvdec is None:
+            return None
+        return await self._nvdec.wait(job.crop) if self._choice == "nvdec" else self._nvdec.take(job.crop)
+
+    async def _fork(self, job: Job, nvdec: socket.socket | None) -> tuple[ForkClient, Child, socket.socket]:
         """A child for the job, and our end of the connection to it."""
         client = await self._running_client()
         file = await _open_file(job.path)
@@ -138,7 +198,7 @@ class Decoder:
             with theirs:
                 try:
                     job = job.model_copy(update={"require_sandbox": self._required})
-                    return client, client.fork(job, theirs, file), ours
+                    return client, client.fork(job, theirs, file, nvdec), ours
                 except BaseException:
                     ours.close()
                     raise
@@ -147,7 +207,7 @@ class Decoder:
 
     async def _running_client(self) -> ForkClient:
         try:
-            return await self.start()
+            return await self._fork_client()
         except StartupError as error:
             raise DecoderUnavailableError(str(error), RETRY) from error
 
@@ -158,29 +218,3 @@ async def _open_file(path: str) -> int:
         return await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise DecoderUnavailableError(f"the video's file cannot be opened ({error.strerror})", RETRY) from error
-
-
-@asynccontextmanager
-async def _supervised(client: ForkClient, child: Child, stream: ClipStream) -> AsyncIterator[None]:
-    """Tell why a child failed; it is killed, and gone with the block, unless it has done its work and is leaving."""
-    try:
-        yield
-    except EOFError:
-        raise await _reason(client, child) from None
-    except ProtocolError as error:
-        raise DecoderCrashedError(f"the decoder broke its protocol: {error}") from error
-    finally:
-        client.kill(child)
-        if stream.ended is None:
-            with suppress(asyncio.CancelledError):
-                await asyncio.shield(child.ended)
-
-
-async def _reason(client: ForkClient, child: Child) -> ServiceError:
-    """Why a child's connection ended; a child that only closed it is killed."""
-    try:
-        return await asyncio.wait_for(asyncio.shield(child.ended), EXIT_SECONDS)
-    except TimeoutError:
-        client.kill(child)
-        await asyncio.shield(child.ended)
-        return DecoderCrashedError("the decoder closed its connection and went on")

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from pydantic import BaseModel
 from ..errors import DecoderCrashedError, DecoderUnavailableError, ServiceError, StartupError
 from .fork_messages import ANSWERS, MAX_PACKET, UNCONFINED, Exited, Fork, Kill, Ready, Refused
 from .messages import Job
+from .spawning import spawn
 
 RETRY = {"Retry-After": "1"}
 SERVER_MODULE = f"{__package__}.fork_server"
@@ -46,7 +46,7 @@ class ForkClient:
 
         `on_lost` is called in the event loop if it ends before it is closed. Raises StartupError, OSError.
         """
-        process, control = _spawn(environment)
+        process, control = spawn(SERVER_MODULE, os.environ | environment)
         client = cls(process, control)
         try:
             await client._wait_until_ready(on_lost)
@@ -63,15 +63,19 @@ class ForkClient:
         self.alive = True
         self._listener = asyncio.create_task(self._listen(on_lost))
 
-    def fork(self, job: Job, connection: socket.socket, file: int) -> Child:
+    def fork(self, job: Job, connection: socket.socket, file: int, nvdec: socket.socket | None = None) -> Child:
         """Start a child with its end of `connection` and the open file `file`, the job's.
+
+        `nvdec`: its end of a connection to the process that drives NVDEC.
 
         Raises DecoderUnavailableError when the server is gone.
         """
         self._jobs += 1
         child = Child(self._jobs, asyncio.get_running_loop().create_future())
         try:
-            socket.send_fds(self._control, [_packet(Fork(number=child.number, job=job))], [connection.fileno(), file])
+            job = job.model_copy(update={"nvdec": nvdec is not None})
+            descriptors = [connection.fileno(), file] + ([] if nvdec is None else [nvdec.fileno()])
+            socket.send_fds(self._control, [_packet(Fork(number=child.number, job=job))], descriptors)
         except OSError as error:
             raise DecoderUnavailableError("the decode server does not respond; send it again", RETRY) from error
         self._ended[child.number] = child.ended
@@ -113,26 +117,6 @@ class ForkClient:
                 await self._listener
         self._control.close()
         await asyncio.to_thread(self._process.wait)
-
-
-def _spawn(environment: dict[str, str]) -> tuple["subprocess.Popen[bytes]", socket.socket]:
-    """The process, and our end of the connection to it. Raises OSError."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    ours.setblocking(False)
-    with theirs:
-        try:
-            # Not through asyncio, and in this thread: the server dies with the thread that started it.
-            process = subprocess.Popen(
-                [sys.executable, "-m", SERVER_MODULE, str(theirs.fileno()), str(os.getpid())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                env=os.environ | environment,
-            )
-        except OSError:
-            ours.close()
-            raise
-    return process, ours
 
 
 def _packet(message: BaseModel) -> bytes:

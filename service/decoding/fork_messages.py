@@ -1,6 +1,7 @@
 """What the service and its fork server tell each other, a packet each, in JSON.
 
-A `Fork` comes with the child's end of a stream socket and the open upload attached.
+A `Fork` comes with the child's end of a stream socket and the open upload attached, and, if its job says so, with the
+child's end of a connection to the process that drives NVDEC.
 """
 
 from typing import Annotated, Literal
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from .messages import Job
 
 MAX_PACKET = 64 * 1024
-DESCRIPTORS = 2
+MAX_DESCRIPTORS = 3
 # A child's exit status when it could not be confined; nothing was decoded.
 UNCONFINED = 77
 
@@ -25,6 +26,11 @@ class Fork(_Packet):
     kind: Literal["fork"] = "fork"
     number: int
     job: Job
+
+    @property
+    def descriptors(self) -> int:
+        """How many come with it."""
+        return MAX_DESCRIPTORS if self.job.nvdec else MAX_DESCRIPTORS - 1
 
 
 class Kill(_Packet):

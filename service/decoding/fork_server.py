@@ -16,7 +16,7 @@ from contextlib import suppress
 
 import cv2
 
-from .fork_messages import DESCRIPTORS, MAX_PACKET, REQUESTS, Exited, Fork, Kill, Ready, Refused
+from .fork_messages import MAX_DESCRIPTORS, MAX_PACKET, REQUESTS, Exited, Fork, Kill, Ready, Refused
 from .sandbox.confinement import confine
 from .sandbox.privileges import leave_network
 from .sandbox.process import call_it, die_with_parent, silence
@@ -73,7 +73,7 @@ class ForkServer:
         return True
 
     def _handle_request(self) -> bool:
-        packet, descriptors, _, _ = socket.recv_fds(self._control, MAX_PACKET, DESCRIPTORS)
+        packet, descriptors, _, _ = socket.recv_fds(self._control, MAX_PACKET, MAX_DESCRIPTORS)
         if not packet:
             return False
         request = REQUESTS.validate_json(packet)
@@ -93,7 +93,7 @@ class ForkServer:
         Raises OSError when the system has no process or descriptor left for it.
         """
         try:
-            if len(descriptors) < DESCRIPTORS:
+            if len(descriptors) < request.descriptors:
                 raise OSError("no descriptor is left for the child's connection")
             child, self._spare = self._spare, None
             if child is None or not child.take(packet, descriptors):

@@ -9,14 +9,15 @@ from .slots import Slots
 class Lease:
     """Holds one of the slots as long as the block lasts, or until nothing renewed it for a while."""
 
-    def __init__(self, slots: Slots, seconds: float, newcomer: bool) -> None:
+    def __init__(self, slots: Slots, seconds: float, newcomer: bool, background: bool = False) -> None:
         self._slots = slots
         self._seconds = seconds
         self._newcomer = newcomer
+        self._background = background
         self._expiry: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> "Lease":
-        await self._slots.acquire(self._newcomer)
+        await self._slots.acquire(self._newcomer, self._background)
         self._expiry = asyncio.get_running_loop().call_later(self._seconds, self._release)
         return self
 

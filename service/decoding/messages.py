@@ -1,8 +1,8 @@
 """What a decode child and its parent tell each other, over a stream socket.
 
 Parent to child: `NEXT`, one byte for each clip it asks for. The child does nothing until then.
-Child to parent, for each `NEXT`: a `ClipSpan` with its frames, or `Ended`, or `Failed`; `Opened` goes before the first,
-and `Progress` before any of them that takes long.
+Child to parent, for each `NEXT`: a `ClipSpan` with its frames, or `Ended`, or `Failed`, or, once, `Fallback`; `Opened`
+goes before the first clip, and `Progress` before any of them that takes long.
 The child has met untrusted bytes, so every message is checked on arrival. On the wire: two big-endian uint32, the
 length of a JSON header and of the raw frames behind it (0 for none).
 """
@@ -11,6 +11,8 @@ import struct
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from .pixels.grid import CropFormat
 
 NEXT = b"n"
 LENGTHS = struct.Struct("!II")
@@ -25,6 +27,11 @@ Count = Annotated[int, Field(ge=0, le=1 << 40)]
 ErrorKind = Literal[
     "unsupported", "undecodable", "too-short", "too-long", "frames-too-large", "frame-rate", "memory", "time"
 ]
+
+DecoderName = Literal["cpu", "nvdec"]
+# Why a video that was given to NVDEC is decoded on the CPU: NVDEC does not decode such; its packets or frames are not
+# as they should be; the process that drives NVDEC is gone or does not answer.
+FallbackKind = Literal["unsupported", "damaged", "lost"]
 
 
 class _Message(BaseModel):
@@ -71,7 +78,8 @@ class ClipSpan(_Message):
 class Ended(_Message):
     """The video is over. `busy_seconds` went into decoding, waiting for the parent not counted.
 
-    `clips` are those of all samplings. `repeated`: how often a clip's frame is the one before it again.
+    `clips` are those of all samplings. `repeated`: how often a clip's frame is the one before it again. `decoder`: what
+    decoded it; `fallback`: why that is not NVDEC, if it was to be.
     """
 
     kind: Literal["ended"] = "ended"
@@ -81,6 +89,16 @@ class Ended(_Message):
     partial: bool
     duration_seconds: Seconds
     busy_seconds: Seconds
+    decoder: DecoderName = "cpu"
+    fallback: FallbackKind | None = None
+
+
+class Fallback(_Message):
+    """From here on the CPU decodes the video, not NVDEC, and why. The clips go on as if nothing had happened."""
+
+    kind: Literal["fallback"] = "fallback"
+    reason: FallbackKind
+    detail: str = Field(max_length=1000)
 
 
 class Failed(_Message):
@@ -91,7 +109,7 @@ class Failed(_Message):
     detail: str = Field(max_length=1000)
 
 
-Message = Opened | Progress | ClipSpan | Ended | Failed
+Message = Opened | Progress | ClipSpan | Ended | Fallback | Failed
 
 MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
 
@@ -111,7 +129,8 @@ class ClipChoice(_Message):
 class Job(ClipChoice):
     """What a child is asked to do: decode `path` and cut it into clips of this format.
 
-    `more`: other choices of clips, cut while the video is decoded once. `start`, `end`: seconds.
+    `more`: other choices of clips, cut while the video is decoded once. `start`, `end`: seconds. `nvdec`: a connection
+    to the process that drives NVDEC comes with the job.
     """
 
     more: tuple[ClipChoice, ...] = ()
@@ -131,11 +150,17 @@ class Job(ClipChoice):
     seconds: float
     threads: int = 1
     require_sandbox: bool = False
+    nvdec: bool = False
 
     @property
     def samplings(self) -> tuple[ClipChoice, ...]:
         """Every choice of clips."""
         return (self, *self.more)
+
+    @property
+    def crop(self) -> CropFormat:
+        """What is kept of a frame."""
+        return CropFormat(self.resize_height, self.resize_width, self.top, self.left, self.height, self.width)
 
     @property
     def clip_bytes(self) -> int:

@@ -1,17 +1,32 @@
 """A video's clips, as a job asks for them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import BinaryIO
+from typing import Protocol
 
 from .cutting import Cut, Cutter
 from .errors import DecodeError
 from .frames import Frame
-from .messages import ClipChoice, ClipSpan, Job
+from .messages import ClipChoice, ClipSpan, Job, Opened
 from .pixels.grid import Picture
-from .sampling import Resampler, between, resampled_count, uniform_starts
-from .video import Video
+from .sampling import Resampler, between, check_rate, resampled_count, uniform_starts
 
 Clip = tuple[ClipSpan, Picture]
+
+
+class DecodedVideo(Protocol):
+    """A video that is being decoded, from its start, once."""
+
+    opened: Opened
+    frames_decoded: int
+    partial: bool  # whether damage was met
+    seconds: float  # the end of the last frame
+
+    @property
+    def frames_claimed(self) -> int:
+        """About how many frames the container says there are; 0 if it does not."""
+
+    def frames(self) -> Iterator[Frame]:
+        """Every frame, in order. Raises DecodeError."""
 
 
 class Sampler:
@@ -53,12 +68,13 @@ def _starts(choice: ClipChoice, length: int, expected: int) -> tuple[int, ...] |
 class Run:
     """Decodes a video to clips. `video` and `samplers` know what was decoded and cut once the clips are through."""
 
-    def __init__(self, job: Job, file: BinaryIO, video: Video, report: Callable[[int], None]) -> None:
-        """`video` is `file`, open; `report` is called with the frames decoded so far, again and again."""
+    def __init__(self, job: Job, open_video: Callable[[], DecodedVideo], report: Callable[[int], None]) -> None:
+        """`open_video` opens the job's file; `report` is called with the frames decoded so far, again and again."""
         self._job = job
-        self._file = file
+        self._open = open_video
         self._report = report
-        self.video = video
+        self.video = open_video()
+        self._check_rates()
         self.samplers = [self._sampler(number, self._guess(choice)) for number, choice in enumerate(job.samplings)]
 
     def clips(self) -> Iterator[Clip]:
@@ -75,8 +91,7 @@ class Run:
             else:
                 held[span.sampling].append((span, picture.copy()))
         if wrong := [each for each in self.samplers if each.choice.clips and each.cutter.frames != each.expected]:
-            self._file.seek(0)
-            self.video = Video(self._job, self._file)
+            self.video = self._open()
             for each in wrong:
                 held[each.number] = []
                 self.samplers[each.number] = self._sampler(each.number, each.cutter.frames)
@@ -84,6 +99,11 @@ class Run:
                 held[span.sampling].append((span, picture.copy()))
         for clips in held:
             yield from clips
+
+    def _check_rates(self) -> None:
+        for choice in self._job.samplings:
+            if choice.frame_rate is not None:
+                check_rate(choice.frame_rate, self.video.opened.frame_rate)
 
     def _check_memory(self) -> None:
         clips = sum(choice.clips or 0 for choice in self._job.samplings)

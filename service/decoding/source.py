@@ -31,7 +31,7 @@ NOT_A_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 class Source:
-    """Packets of a file's video stream. Raises DecodeError when there is none, or one that is not supported."""
+    """Packets of a file's video stream, from its start. Raises DecodeError when there is none that is supported."""
 
     def __init__(self, file: BinaryIO, max_frame_pixels: int, threads: int) -> None:
         self._container = _open(file, max_frame_pixels)
@@ -72,6 +72,7 @@ class Source:
 
 
 def _open(file: BinaryIO, max_frame_pixels: int) -> InputContainer:
+    file.seek(0)
     head = file.read(HEAD_BYTES)
     file.seek(0)
     if not head:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from .child import run
-from .fork_messages import DESCRIPTORS, MAX_PACKET, UNCONFINED, Fork
+from .fork_messages import MAX_DESCRIPTORS, MAX_PACKET, UNCONFINED, Fork
 from .sandbox.confinement import confine, missing
 from .sandbox.process import call_it
 from .sandbox.rlimits import address_space, limit
@@ -72,7 +72,7 @@ def _live(connection: socket.socket, video: bytes | None) -> int:
     except OSError:
         return UNCONFINED
     with connection:
-        packet, descriptors, _, _ = socket.recv_fds(connection, MAX_PACKET, DESCRIPTORS)
+        packet, descriptors, _, _ = socket.recv_fds(connection, MAX_PACKET, MAX_DESCRIPTORS)
     if not packet:
         return 0
     call_it(WORKING)
@@ -83,12 +83,12 @@ def _live(connection: socket.socket, video: bytes | None) -> int:
         return UNCONFINED
     if job.require_sandbox and missing(active):
         return UNCONFINED
-    parent, upload = descriptors
+    parent, upload, *nvdec = descriptors
     # The parent may want no more.
     with (
         os.fdopen(upload, "rb", buffering=0) as file,
         socket.socket(fileno=parent) as connection,
         suppress(ConnectionError),
     ):
-        run(job, file, connection)
+        run(job, file, connection, *(socket.socket(fileno=each) for each in nvdec))
     return 0

@@ -62,7 +62,7 @@ class Batcher:
         clip waits for others while the device is busy. `observer` is called with each batch and with dropped clips."""
         self._clip_shape = clip_shape
         self._classes, self._features = classes, features
-        self._max_batch = max_batch
+        self._max_batch = self._limit = max_batch
         self._observer = observer or Unobserved()
         self._queue = ClipQueue(batch_wait, self._observer.dropped)
         self._lock = threading.Lock()
@@ -87,6 +87,11 @@ class Batcher:
         return len(self._threads)
 
     @property
+    def places(self) -> int:
+        """Clips that all the working backends take at once, at most; known once they are loaded."""
+        return self.working * self._limit
+
+    @property
     def working(self) -> int:
         """Workers that have not ended."""
         with self._lock:
@@ -97,13 +102,15 @@ class Batcher:
         """Clips that wait."""
         return len(self._queue)
 
-    def submit(self, frames: Frames, request: Hashable = None, first: bool = False) -> "Future[Outcome]":
+    def submit(
+        self, frames: Frames, request: Hashable = None, first: bool = False, background: bool = False
+    ) -> "Future[Outcome]":
         """Queue one clip, uint8 [T, H, W, 3]; `request` shares the device fairly with other requests.
 
-        A request's `first` clip goes ahead of later clips of others. Cancel the future to drop the clip. Raises
-        NotReadyError when closed.
+        A request's `first` clip goes ahead of later clips of others; `background` ones let others go first. Cancel the
+        future to drop the clip. Raises NotReadyError when closed.
         """
-        return self._queue.put(frames, request, first)
+        return self._queue.put(frames, request, first, background)
 
     def close(self) -> None:
         """Stop after the batches in progress; clips still queued fail with NotReadyError."""
@@ -140,7 +147,7 @@ class Batcher:
     def _serve(self, backend: Backend) -> str:
         """Batches until closed, or until the backend has failed for good; returns why it stopped."""
         pipeline = backend if isinstance(backend, PipelinedBackend) else Sequential(backend)
-        limit = min(self._max_batch, backend.max_batch)
+        limit = self._limit = min(self._max_batch, backend.max_batch)
         running: deque[Batch] = deque()
         failures = 0
         try:

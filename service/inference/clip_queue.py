@@ -11,7 +11,7 @@ from typing import Any
 from engine_builder.manifest import Embeddings, Frames, Outputs, Probabilities
 
 from ..errors import InferenceError, NotReadyError, ServiceError
-from .round_robin import RoundRobin
+from .lanes import Lanes
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Batch:
 
 
 class ClipQueue:
-    """Round robin over requests, one clip of each. Any number of threads may call `put` and `take`."""
+    """Round robin over requests, one clip of each, jobs behind. Any number of threads may call `put` and `take`."""
 
     def __init__(self, batch_wait: float, on_dropped: Callable[[int], None]) -> None:
         """`batch_wait`: seconds a clip waits for others while the device is busy.
@@ -90,20 +90,23 @@ class ClipQueue:
         """
         self._batch_wait = batch_wait
         self._on_dropped = on_dropped
-        self._items: RoundRobin[Item] = RoundRobin()
+        self._items: Lanes[Item] = Lanes()
         self._changed = threading.Condition()
         self._closed: str | None = None
 
     def __len__(self) -> int:
         return len(self._items)
 
-    def put(self, frames: Frames, request: Hashable, first: bool) -> "Future[Outcome]":
-        """Add one clip, uint8 [T, H, W, 3], of a request, perhaps its first. Raises NotReadyError when closed."""
+    def put(self, frames: Frames, request: Hashable, first: bool, background: bool = False) -> "Future[Outcome]":
+        """Add one clip, uint8 [T, H, W, 3], of a request, perhaps its first. Raises NotReadyError when closed.
+
+        `background`: nobody waits for it, so that it lets others go first.
+        """
         item = Item(frames)
         with self._changed:
             if self._closed is not None:
                 raise NotReadyError(self._closed)
-            self._items.add(request, item, ahead=first)
+            self._items.add(request, item, first, background)
             self._changed.notify()
         return item.future
 

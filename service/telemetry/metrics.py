@@ -30,12 +30,28 @@ class Metrics:
         )
         self.upload_bytes = Counter("r3d_upload_bytes", "Bytes of received videos", registry=registry)
         self.videos = Counter("r3d_videos", "Videos classified", registry=registry)
+        self.decoded = Counter(
+            "r3d_videos_decoded", "Videos classified, by their decoder", ["decoder"], registry=registry
+        )
+        self.fallbacks = Counter(
+            "r3d_nvdec_fallbacks",
+            "Videos that were given to NVDEC and decoded on the CPU, by reason",
+            ["reason"],
+            registry=registry,
+        )
+        self.on_nvdec = Gauge("r3d_nvdec_videos", "Videos that NVDEC decodes now", registry=registry)
         self.frames = Counter("r3d_frames_decoded", "Frames of classified clips", registry=registry)
         self.clips = Counter("r3d_clips_classified", "Clips classified", registry=registry)
         self.clips_dropped = Counter(
             "r3d_clips_dropped", "Queued clips whose request ended before they were classified", registry=registry
         )
         self.queue_clips = Gauge("r3d_queue_clips", "Clips that wait for the network", registry=registry)
+        self.saturation = Gauge(
+            "r3d_saturation",
+            "Videos in progress per decode slot or per place in the network, or requests per place, whichever is most: "
+            "above 1 somebody waits",
+            registry=registry,
+        )
         self.workers = Gauge("r3d_workers", "Workers that have not failed: one for each GPU", registry=registry)
         self.batch_clips = Histogram("r3d_batch_clips", "Clips per batch", buckets=BATCH_BUCKETS, registry=registry)
         self.seconds = Histogram(
@@ -50,6 +66,14 @@ class Metrics:
         self.sandbox = Gauge(
             "r3d_sandbox", "Whether a mechanism confines the decoders", ["mechanism"], registry=registry
         )
+        self.jobs = Gauge("r3d_jobs", "Jobs that are kept, by status", ["status"], registry=registry)
+        self.jobs_oldest = Gauge("r3d_jobs_oldest_seconds", "Age of the oldest job that waits", registry=registry)
+        self.jobs_attempts = Counter(
+            "r3d_jobs_attempts", "Attempts at jobs that ended here", ["outcome"], registry=registry
+        )
+        self.jobs_taken_back = Counter(
+            "r3d_jobs_taken_back", "Jobs of lost servers that this one had begun anew, or failed", registry=registry
+        )
         self.model = Info("r3d_model", "The model, and what runs it", registry=registry)
         build = Info("r3d_build", "This program", registry=registry)
         build.info({"version": __version__, "pyav": version("av")})
@@ -59,15 +83,19 @@ class Metrics:
         ready: Callable[[], float],
         in_progress: Callable[[], float],
         decoders: Callable[[], float],
+        on_nvdec: Callable[[], float],
         queue_clips: Callable[[], float],
         workers: Callable[[], float],
+        saturation: Callable[[], float],
     ) -> None:
         """Where the gauges' values come from."""
         self.ready.set_function(ready)
         self.in_progress.set_function(in_progress)
         self.decoders.set_function(decoders)
+        self.on_nvdec.set_function(on_nvdec)
         self.queue_clips.set_function(queue_clips)
         self.workers.set_function(workers)
+        self.saturation.set_function(saturation)
 
     def confined_by(self, sandbox: Mapping[str, bool]) -> None:
         """Which mechanisms confine the decoders."""

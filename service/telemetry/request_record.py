@@ -76,8 +76,13 @@ class RequestRecord:
     def classified(self, done: Classification) -> None:
         """The video is through."""
         self.metrics.videos.inc()
+        self.metrics.decoded.labels(done.ended.decoder).inc()
+        if done.ended.fallback is not None:
+            self.metrics.fallbacks.labels(done.ended.fallback).inc()
+            self.facts["nvdec_fallback"] = done.ended.fallback
         self.metrics.seconds.labels("decode").observe(done.ended.busy_seconds)
         self.facts |= {"frames": done.ended.frames, "clips": len(done.clips), "codec": done.opened.codec}
+        self.facts["decoder"] = done.ended.decoder
         busy = {"frames": done.ended.frames, "busy_seconds": done.ended.busy_seconds}
         self.spans.append(Span("decode", done.started, done.decoded, busy))
 

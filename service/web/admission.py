@@ -38,6 +38,11 @@ class Admission:
         """Requests in progress, those that have no place yet among them."""
         return self._active
 
+    @property
+    def occupancy(self) -> float:
+        """The part of all places that is taken: 0 to 1."""
+        return self._places / self._limit
+
     @contextmanager
     def enter(self) -> Iterator["Visit"]:
         """Be in progress for the length of the block. Raises QueueFullError at once when no place is free."""
@@ -49,6 +54,16 @@ class Admission:
             yield visit
         finally:
             self._leave(visit)
+
+    @contextmanager
+    def attend(self) -> Iterator[None]:
+        """Be in progress for the length of the block, with no clips that would need a place."""
+        self._active += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._ended()
 
     def take(self) -> None:
         """A request's body is whole. Raises QueueFullError."""
@@ -84,6 +99,9 @@ class Admission:
         if visit.admitted:
             self._places -= 1
             self._finished.append(self.clock())
+        self._ended()
+
+    def _ended(self) -> None:
         self._active -= 1
         if not self._active:
             self._idle.set()

@@ -1,14 +1,15 @@
-"""`R3D_API_KEY`: whoever asks for anything but the health and the page's own files must know the key."""
+"""Whoever asks for anything but the health and the page's own files must know a key."""
 
 import base64
 import binascii
-import hmac
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import UnauthorizedError
+from .keys import Keys
+from .owner import own
 from .problems import service_problem
 
 # The page's files are the same everywhere and tell nothing of this service: the page asks for the key itself.
@@ -24,11 +25,11 @@ FROM_SCRIPT = "X-Requested-With"
 
 
 class ApiKeyMiddleware:
-    """Lets through requests that carry the key, as a bearer token or as a Basic password."""
+    """Lets through requests that carry a key, as a bearer token or as a Basic password, and says whose it is."""
 
-    def __init__(self, app: ASGIApp, key: str) -> None:
+    def __init__(self, app: ASGIApp, keys: Keys) -> None:
         self._app = app
-        self._key = key.encode()
+        self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -36,7 +37,9 @@ class ApiKeyMiddleware:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        if self._is_key(headers.get("Authorization", "")):
+        key = _key_in(headers.get("Authorization", ""))
+        if key is not None and (name := self._keys.name_of(key)) is not None:
+            own(scope, name)
             await self._app(scope, receive, send)
             return
         error = UnauthorizedError("send the API key as `Authorization: Bearer KEY`")
@@ -45,17 +48,16 @@ class ApiKeyMiddleware:
             response.headers.append(CHALLENGE, challenge)
         await response(scope, receive, send)
 
-    def _is_key(self, header: str) -> bool:
-        scheme, _, value = header.partition(" ")
-        given = value.strip().encode()
-        if scheme.lower() == "basic":
-            try:
-                given = base64.b64decode(given, validate=True).partition(b":")[2]
-            except binascii.Error:
-                return False
-        elif scheme.lower() != "bearer":
-            return False
-        return hmac.compare_digest(given, self._key)
+
+def _key_in(header: str) -> bytes | None:
+    scheme, _, value = header.partition(" ")
+    given = value.strip().encode()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(given, validate=True).partition(b":")[2]
+        except binascii.Error:
+            return None
+    return given if scheme.lower() == "bearer" else None
 
 
 def _is_open(scope: Scope) -> bool:

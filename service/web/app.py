@@ -18,6 +18,8 @@ from .api_key import ApiKeyMiddleware
 from .cors import CorsMiddleware
 from .draining import DrainMiddleware
 from .head import HeadMiddleware
+from .jobs import routes as jobs
+from .keys import Keys
 from .lifecycle import Lifecycle
 from .ndjson import MEDIA_TYPE as NDJSON
 from .openapi import DocumentedApp
@@ -42,7 +44,7 @@ def create_app(settings: Settings, backend: BackendFactory | None = None) -> Fas
     """The service. Its lifespan owns every thread and process; `app.state.lifecycle` is there while it runs.
 
     `backend` takes the place of the one the settings would choose; it is called in the thread that uses it. Raises
-    StartupError when the settings ask for tracing and it is not installed.
+    StartupError when the settings ask for tracing and it is not installed, and for a bad file of keys.
     """
     start_tracing = _tracing(settings)
 
@@ -68,8 +70,8 @@ def create_app(settings: Settings, backend: BackendFactory | None = None) -> Fas
     )
     app.state.lifecycle = Lifecycle(settings, backend)
     app.state.tracing = None
-    for part in (routes, health, inference_protocol):
-        app.include_router(part.router)
+    for router in (routes.router, jobs.router, health.router, inference_protocol.router):
+        app.include_router(router)
     app.add_api_route("/", page.page, include_in_schema=False)
     app.add_api_route("/docs", docs.page, include_in_schema=False)
     app.mount("/static", page.Files(page.STATIC))
@@ -84,8 +86,9 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """The last added is the outermost."""
     app.add_middleware(GZipMiddleware, exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, NDJSON))
     app.add_middleware(HeadMiddleware)
-    if settings.api_key is not None:
-        app.add_middleware(ApiKeyMiddleware, settings.api_key.get_secret_value())
+    if settings.api_key is not None or settings.api_keys_file is not None:
+        key = settings.api_key.get_secret_value() if settings.api_key is not None else None
+        app.add_middleware(ApiKeyMiddleware, Keys(key, settings.api_keys_file))
     if settings.cors_origins:
         app.add_middleware(CorsMiddleware, settings.cors_origins)
     app.add_middleware(DrainMiddleware, lambda: app.state.lifecycle.leaving)

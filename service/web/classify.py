@@ -63,7 +63,7 @@ async def guarded(request: Request, lifecycle: Lifecycle, work: Coroutine[Any, A
     """
     seconds = lifecycle.settings.request_timeout_seconds
     late = (asyncio.sleep(seconds), lambda: DeadlineError(f"not done within {seconds:g} s"))
-    return await unless(work, (_disconnected(request), ClientDisconnect), _given_up(lifecycle), late)
+    return await unless(work, (disconnected(request), ClientDisconnect), _given_up(lifecycle), late)
 
 
 def _given_up(lifecycle: Lifecycle) -> Reason:
@@ -86,6 +86,7 @@ async def unless(work: Coroutine[Any, Any, T], *reasons: Reason) -> T:
         await asyncio.wait(every)
 
 
-async def _disconnected(request: Request) -> None:
+async def disconnected(request: Request) -> None:
+    """Returns when the client has left; only once the body was read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -20,12 +20,15 @@ async def health(request: Request) -> Response:
     lifecycle = lifecycle_of(request)
     loaded = lifecycle.loaded
     status, reason = lifecycle.health
+    nvdec, nvdec_reason = loaded.nvdec if loaded else (None, None)
     answer = HealthAnswer(
         status=status,
         reason=reason,
         model=model_answer(loaded.manifest, loaded.description) if loaded else None,
         backend_reason=loaded.backend_reason if loaded else None,
         sandbox=dict(loaded.sandbox) if loaded else None,
+        nvdec=nvdec,
+        nvdec_reason=nvdec_reason,
     )
     return JSONResponse(answer.model_dump(), 200 if lifecycle.state is State.READY else 503)
 

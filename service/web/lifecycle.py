@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from enum import StrEnum
 
@@ -12,6 +13,7 @@ from ..classification.classifier import Classifier
 from ..classification.scheduling import max_requests
 from ..errors import NotReadyError, StartupError
 from ..inference.backends.protocol import BackendFactory
+from ..jobs.jobs import OFF, Jobs, folder_of
 from ..settings import Settings
 from ..telemetry.metrics import Metrics
 from .admission import Admission
@@ -55,14 +57,17 @@ class Lifecycle:
         self.on_later_failure: Callable[[str], None] = _log_failure
         self.admission = Admission(max_requests(settings.queue_clips))
         self.aborted = asyncio.Event()
-        self.spool = Spool()
+        self.spool = self.jobs_spool = Spool()
+        self.jobs: Jobs | None = None
         self.metrics = Metrics()
         self.metrics.watch(
             ready=lambda: self.state is State.READY,
             in_progress=lambda: self.admission.active,
             decoders=lambda: self._loaded.open_videos if self._loaded else 0,
+            on_nvdec=lambda: self._loaded.on_nvdec if self._loaded else 0,
             queue_clips=lambda: self._loaded.queued_clips if self._loaded else 0,
             workers=lambda: self._loaded.workers[0] if self._loaded else 0,
+            saturation=lambda: max(self.admission.occupancy, self._loaded.saturation if self._loaded else 0.0),
         )
         self._backend = backend
         self._loaded: Classifier | None = None
@@ -114,6 +119,8 @@ class Lifecycle:
         """Accept no more requests."""
         if self.state is not State.FAILED:
             self.state, self.reason = State.DRAINING, "the server is shutting down"
+        if self.jobs is not None:
+            self.jobs.drain()
 
     async def close(self) -> None:
         """End every thread and process."""
@@ -129,7 +136,10 @@ class Lifecycle:
         try:
             if left := await asyncio.to_thread(sweep):
                 logger.info("removed the uploads of %d servers that ended without doing so", left)
-            async with Classifier.open(self.settings, self._backend, self.metrics) as classifier:
+            async with (
+                Classifier.open(self.settings, self._backend, self.metrics) as classifier,
+                self._jobs_on(classifier),
+            ):
                 classifier.on_failure(self._fail_later)
                 self._become_ready(classifier)
                 await self._closing.wait()
@@ -140,6 +150,21 @@ class Lifecycle:
             self._fail_to_load(f"{type(error).__name__}: {error}")
         finally:
             self._loading_over.set()
+
+    @asynccontextmanager
+    async def _jobs_on(self, classifier: Classifier) -> AsyncIterator[None]:
+        """Jobs, if they are kept, as long as the block lasts. Raises StartupError."""
+        if not await asyncio.to_thread(_keeps_jobs, self.settings):
+            yield
+            return
+        async with Jobs.open(self.settings, classifier, self.metrics) as self.jobs:
+            await asyncio.to_thread(sweep, self.jobs.files.incoming)
+            self.jobs_spool = Spool(self.jobs.files.incoming)
+            try:
+                yield
+            finally:
+                self.jobs, spool = None, self.jobs_spool
+                spool.close()
 
     def _become_ready(self, classifier: Classifier) -> None:
         manifest, description = classifier.manifest, classifier.description
@@ -157,7 +182,21 @@ class Lifecycle:
 
     def _fail_later(self, reason: str) -> None:
         self.state, self.reason = State.FAILED, reason
+        if self.jobs is not None:
+            self.jobs.drain()
         self.on_later_failure(reason)
+
+
+def _keeps_jobs(settings: Settings) -> bool:
+    """Whether jobs are wanted; or nobody said, and there is a place for them."""
+    if settings.jobs is not None or settings.jobs_dir is not None:
+        return settings.jobs is None or settings.jobs.get_secret_value() != OFF
+    try:
+        folder_of(settings).mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        logger.warning("no jobs are kept, as R3D_JOBS_DIR is not set and there is no place for them: %s", error)
+        return False
+    return True
 
 
 def _log_failure(reason: str) -> None:

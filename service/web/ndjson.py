@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from types import MappingProxyType
 
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/x-ndjson"
 # A client that receives nothing of what is sent to it has left, whatever its connection says.
 SEND_SECONDS = 60.0
+# Proxies (nginx reads the second) are to pass lines on as they come.
+AS_THEY_COME = MappingProxyType({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
 class LiveAnswer(Response):
@@ -37,8 +40,7 @@ class LiveAnswer(Response):
         describe: Callable[[ClipResult], BaseModel],
     ) -> None:
         """`work` calls what it is given for each clip, and returns the last line; `describe` makes a clip's line."""
-        # Proxies (nginx reads the second) are to pass lines on as they come.
-        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        super().__init__(headers=AS_THEY_COME)
         del self.headers["content-length"]
         self._request = request
         self._work = work
@@ -53,12 +55,14 @@ class LiveAnswer(Response):
             result = await self._results.get()
             if result is None and working.exception() is not None:
                 working.result()
-            await _send(send, {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            await send_patiently(
+                send, {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
             while result is not None:
                 await self._line(send, self._describe(result))
                 result = await self._results.get()
             await self._line(send, await self._last(working))
-            await _send(send, {"type": "http.response.body", "body": b"", "more_body": False})
+            await send_patiently(send, {"type": "http.response.body", "body": b"", "more_body": False})
         except ClientDisconnect:
             record_of(self._request).outcome = CLIENT_LEFT
         finally:
@@ -81,10 +85,11 @@ class LiveAnswer(Response):
     @staticmethod
     async def _line(send: Send, line: BaseModel) -> None:
         body = line.model_dump_json().encode() + b"\n"
-        await _send(send, {"type": "http.response.body", "body": body, "more_body": True})
+        await send_patiently(send, {"type": "http.response.body", "body": body, "more_body": True})
 
 
-async def _send(send: Send, message: dict[str, object]) -> None:
+async def send_patiently(send: Send, message: dict[str, object]) -> None:
+    """Send, but not for long. Raises ClientDisconnect when nobody takes it."""
     try:
         async with asyncio.timeout(SEND_SECONDS):
             await send(message)

@@ -9,14 +9,18 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from .. import __version__
-from ..api.examples import ANSWER
+from ..api.examples import ANSWER, JOB
 from ..api.formats import TEXTS
+from ..api.jobs import JobAnswer, JobEvent
 from ..api.problem import MEDIA_TYPE, problem_of
 from ..api.schemas import FILE_FIELD, ClipEvent, ErrorEvent, Problem, ResultEvent
 from ..errors import (
     DeadlineError,
     DecoderUnavailableError,
     HeadersTooLargeError,
+    IdempotencyConflictError,
+    JobsFullError,
+    JobsUnavailableError,
     NotAcceptableError,
     NotReadyError,
     ParameterError,
@@ -44,6 +48,7 @@ or a new one.
 """
 TAGS = [
     {"name": "classification", "description": "Videos in, labels out."},
+    {"name": "jobs", "description": "Long videos, without a connection to hold."},
     {"name": "health", "description": "For supervisors and monitoring."},
     {"name": "open inference protocol", "description": "The part of it that tells of the server and its model."},
 ]
@@ -51,7 +56,7 @@ LICENCE = {"name": "MIT", "identifier": "MIT"}
 SCHEMAS = "#/components/schemas/{model}"
 EVENTS: dict[str, type[BaseModel]] = {"clip": ClipEvent, "result": ResultEvent, "error": ErrorEvent}
 # No route answers with these alone, so FastAPI does not find them.
-OWN_SCHEMAS: tuple[type[BaseModel], ...] = (Problem, *EVENTS.values())
+OWN_SCHEMAS: tuple[type[BaseModel], ...] = (Problem, JobAnswer, JobEvent, *EVENTS.values())
 
 # Of `POST /v1/classify`. Errors that derive from these are meant too.
 CLASSIFY_ERRORS = (
@@ -71,6 +76,10 @@ CLASSIFY_ERRORS = (
     TooManyConnectionsError,
     DeadlineError,
     StorageError,
+    # Of those that become jobs.
+    IdempotencyConflictError,
+    JobsFullError,
+    JobsUnavailableError,
 )
 
 BINARY = {"type": "string", "format": "binary", "description": "the video"}
@@ -85,6 +94,23 @@ UPLOAD: dict[str, Any] = {
     }
 }
 
+JOB_HEADERS: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "Prefer",
+            "in": "header",
+            "schema": {"type": "string"},
+            "description": "`respond-async`: the answer is a job (RFC 7240); not heard where no jobs are kept",
+        },
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "schema": {"type": "string", "maxLength": 255, "pattern": "^[!-~]+$"},
+            "description": "of a job: the same key, for a day, gives the same job",
+        },
+    ]
+}
+
 
 def ref(model: type[BaseModel]) -> str:
     """A reference to a model's schema in the document."""
@@ -94,15 +120,37 @@ def ref(model: type[BaseModel]) -> str:
 def answers() -> Responses:
     """The forms of a classification."""
     by_event = {name: ref(model) for name, model in EVENTS.items()}
-    line = {
+    timing = {"description": "milliseconds by stage; not in a live answer", "schema": {"type": "string"}}
+    texts = {media_type: {"schema": {"type": "string"}} for media_type, _ in TEXTS.values()}
+    content = {"application/json": {"example": ANSWER}, NDJSON: {"schema": _lines(by_event)}, **texts}
+    return {200: {"description": "The verdict", "headers": {"Server-Timing": timing}, "content": content}}
+
+
+def accepted() -> Responses:
+    """A classification that became a job."""
+    headers = {
+        "Location": {"description": "the job", "schema": {"type": "string"}},
+        "Preference-Applied": {"description": "that the preference was heard", "schema": {"type": "string"}},
+    }
+    content = {"application/json": {"schema": {"$ref": ref(JobAnswer)}, "example": JOB}}
+    return {202: {"description": "The job, on disk now", "headers": headers, "content": content}}
+
+
+def job_answers() -> Responses:
+    """The forms of a job."""
+    by_event = {"job": ref(JobEvent)} | {name: ref(model) for name, model in EVENTS.items()}
+    texts = {media_type: {"schema": {"type": "string"}} for media_type, _ in TEXTS.values()}
+    done = {"example": JOB | {"status": "succeeded", "result": ANSWER}}
+    content = {"application/json": done, NDJSON: {"schema": _lines(by_event)}, **texts}
+    return {200: {"description": "The job", "content": content}}
+
+
+def _lines(by_event: dict[str, str]) -> dict[str, Any]:
+    return {
         "oneOf": [{"$ref": each} for each in by_event.values()],
         "discriminator": {"propertyName": "event", "mapping": by_event},
         "description": "a line; the last is a result or an error",
     }
-    timing = {"description": "milliseconds by stage; not in a live answer", "schema": {"type": "string"}}
-    texts = {media_type: {"schema": {"type": "string"}} for media_type, _ in TEXTS.values()}
-    content = {"application/json": {"example": ANSWER}, NDJSON: {"schema": line}, **texts}
-    return {200: {"description": "The verdict", "headers": {"Server-Timing": timing}, "content": content}}
 
 
 def text(description: str) -> Responses:

@@ -50,6 +50,10 @@ class ClassifyParameters(BaseModel):
     format: Format | None = Field(default=None, description="in place of the Accept header")
     view: Literal["all", "segments"] = Field(default="all", description="segments: the list of clips is left empty")
 
+    webhook: str | None = Field(
+        default=None, description="of a job: where to tell that it is over, if the service calls that host"
+    )
+
     @model_validator(mode="after")
     def _in_order(self) -> "ClassifyParameters":
         if self.end is not None and self.end <= self.start:

@@ -11,12 +11,15 @@ from ..api.schemas import DEFAULT_TOP_K, ClassifyAnswer, ClipEvent, LabelsAnswer
 from ..classification.pipeline import OnClip
 from ..classification.results import ClipResult
 from ..errors import NotReadyError, ParameterError, UnauthorizedError
+from ..jobs.job import Asked
 from .classify import classify_upload
+from .jobs.prefer import prefers_job
+from .jobs.submit import submit
 from .key import Key
 from .lifecycle import lifecycle_of
 from .ndjson import LiveAnswer
 from .negotiation import wanted_format
-from .openapi import CLASSIFY_ERRORS, UPLOAD, answers, documented
+from .openapi import CLASSIFY_ERRORS, JOB_HEADERS, UPLOAD, accepted, answers, documented
 from .parameters import ClassifyParameters, Format
 
 router = APIRouter(tags=["classification"])
@@ -26,8 +29,8 @@ router = APIRouter(tags=["classification"])
 @router.post(
     "/v1/classify",
     response_model=ClassifyAnswer,
-    openapi_extra=UPLOAD,
-    responses=answers() | documented(*CLASSIFY_ERRORS),
+    openapi_extra=UPLOAD | JOB_HEADERS,
+    responses=answers() | accepted() | documented(*CLASSIFY_ERRORS),
     dependencies=[Key],
 )
 async def classify(request: Request, parameters: Annotated[ClassifyParameters, Query()]) -> Any:
@@ -35,6 +38,8 @@ async def classify(request: Request, parameters: Annotated[ClassifyParameters, Q
 
     With `Accept: application/x-ndjson`, a line for each clip as soon as it is known, then one for the result. Also CSV
     (a line per clip), WebVTT and SubRip (a cue per segment). With `embedding=true` each clip has its features.
+
+    With `Prefer: respond-async` the answer is a job, as soon as the video is there: see `GET /v1/jobs/{job_id}`.
     """
     lifecycle = lifecycle_of(request)
     manifest, description = lifecycle.classifier.manifest, lifecycle.classifier.description
@@ -45,6 +50,10 @@ async def classify(request: Request, parameters: Annotated[ClassifyParameters, Q
     if query.embedding and not _tells_clips(wanted, parameters.view):
         raise ParameterError("embedding: it is told with each clip, in JSON or NDJSON; this answer has no place for it")
     query.check(manifest)
+    if prefers_job(request.headers.getlist("Prefer")) and lifecycle.jobs is not None:
+        return await submit(request, lifecycle, lifecycle.jobs, Asked(query, top_k), parameters.webhook)
+    if parameters.webhook is not None:
+        raise ParameterError("webhook: only jobs have one; send `Prefer: respond-async`")
 
     async def work(on_clip: OnClip | None = None) -> ClassifyAnswer:
         answered = await classify_upload(request, lifecycle, query, on_clip)
@@ -79,7 +88,8 @@ def written(answer: ClassifyAnswer, wanted: Format, view: str) -> Response:
 
 def server_timing(timing: TimingAnswer) -> str:
     """The header of that name (W3C): milliseconds by stage."""
-    return ", ".join(f"{name.removesuffix('_ms')};dur={milliseconds:.1f}" for name, milliseconds in timing)
+    stages = timing.model_dump(exclude={"decoder"})
+    return ", ".join(f"{name.removesuffix('_ms')};dur={milliseconds:.1f}" for name, milliseconds in stages.items())
 
 
 @router.get("/labels", responses=documented(NotReadyError, UnauthorizedError), dependencies=[Key])

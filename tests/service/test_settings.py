@@ -80,3 +80,14 @@ def test_bad_values_stop_the_start() -> None:
 
 def test_every_setting_says_what_it_is() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("R3D_JOBS", "mysql://anna:secret@host/jobs"), ("R3D_WEBHOOK_SECRET", "whsec_secret")]
+)
+def test_a_bad_secret_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"^{name}: ") as caught:
+        settings_from_environment()
+    assert "secret@" not in str(caught.value)
+    assert "whsec_secret" not in str(caught.value)

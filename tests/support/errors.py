@@ -16,6 +16,8 @@ def _kinds(error: type[ServiceError]) -> Iterator[type[ServiceError]]:
 
 
 EVERY_ERROR = tuple(_kinds(ServiceError))
+# Without those that are told of jobs only.
+CLASSIFY_ERRORS = tuple(kind for kind in EVERY_ERROR if kind.status not in (403, 404))
 
 
 def classifying_raises(error: ServiceError, monkeypatch: pytest.MonkeyPatch) -> None:

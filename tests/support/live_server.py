@@ -29,11 +29,18 @@ def uploads() -> list[Path]:
     return [path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/*") if path.name != LOCK]
 
 
+def with_jobs_of_its_own(settings: Settings) -> Settings:
+    """Servers that shared jobs would do each other's, whatever tests they belong to."""
+    if settings.jobs is not None or settings.jobs_dir is not None:
+        return settings
+    return settings.model_copy(update={"jobs_dir": Path(tempfile.mkdtemp(prefix="jobs-"))})
+
+
 class LiveServer(Client):
     """Listens while the block lasts."""
 
     def __init__(self, settings: Settings, backend: BackendFactory | None = None) -> None:
-        app = create_app(settings, backend)
+        app = create_app(with_jobs_of_its_own(settings), backend)
         self.lifecycle: Lifecycle = app.state.lifecycle
         self.server = Server(server_config(app, "127.0.0.1", 0, settings.max_connections), self.lifecycle)
         self._thread = threading.Thread(target=self.server.run)

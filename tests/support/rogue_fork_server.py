@@ -23,11 +23,11 @@ def _send(connection: socket.socket, message: Opened | ClipSpan, frames: bytes =
     connection.sendall(LENGTHS.pack(len(header), len(frames)) + header + frames)
 
 
-def run(job: Job, file: BinaryIO, connection: socket.socket) -> None:
+def run(job: Job, file: BinaryIO, connection: socket.socket, nvdec: socket.socket | None = None) -> None:
     """Break the protocol and stay alive, or decode as usual."""
     name = Path(job.path).stem
     if name not in ("nonsense", "opens-twice", "clip-first", "hangs-up"):
-        child.run(job, file, connection)
+        child.run(job, file, connection, nvdec)
         return
     connection.recv(1)
     opened = Opened(codec="h264", width=64, height=48, frame_rate=25)

@@ -21,7 +21,7 @@ class Conversion:
         self._lines, self._columns = grid.lines.places.reshape(-1), grid.columns.places.reshape(-1)
         self._interpolator = Interpolator(grid.lines, grid.columns)
         self._swscale = VideoReformatter()
-        self._matrix, self._range = _colours_of(frame)
+        self._matrix, self._range = colours_of(frame)
         self._reader: LineReader | None = None
         layout = Layout.of(frame.format)
         if layout is not None and frame.planes[0].line_size > 0:  # negative: stored bottom up
@@ -51,7 +51,7 @@ class Conversion:
         return np.frombuffer(memoryview(rgba.planes[0]), np.uint32).reshape(rgba.height, -1)
 
 
-def _colours_of(frame: VideoFrame) -> tuple[Colorspace, ColorRange]:
+def colours_of(frame: VideoFrame) -> tuple[Colorspace, ColorRange]:
     """How swscale is to read the frame's colours.
 
     Of standard dynamic range the matrix's tag is not looked at: OpenCV does not, and networks were trained on what it

@@ -40,11 +40,15 @@ class Cropper:
         kind = _Kind.of(frame)
         if kind != self._kind:
             self._prepare(frame, kind)
-        stored = self._conversion.convert(frame)
-        crop = np.ascontiguousarray(stored.swapaxes(0, 1)) if self._turned else stored
-        return to_standard_range(crop) if frame.color_trc == PQ else crop
+        return upright(self._conversion.convert(frame), self._turned, frame.color_trc)
 
     def _prepare(self, frame: VideoFrame, kind: _Kind) -> None:
         grid = Grid.of(frame.width, frame.height, frame.rotation, self._crop)
         self._kind, self._turned = kind, grid.turned
         self._conversion = Conversion(frame, grid)
+
+
+def upright(stored: Picture, turned: bool, transfer: int) -> Picture:
+    """The crop as it is shown, of one as it is stored; `turned`: its lines are columns. PQ is mapped to standard."""
+    crop = np.ascontiguousarray(stored.swapaxes(0, 1)) if turned else stored
+    return to_standard_range(crop) if transfer == PQ else crop

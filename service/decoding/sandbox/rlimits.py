@@ -7,6 +7,8 @@ from pathlib import Path
 
 # The upload, the socket and the three standard streams; FFmpeg opens the file once.
 MAX_FILES = 16
+# What a process that is not limited in memory may write, to files in memory too.
+MAX_FILE_BYTES = 16 << 20
 
 
 def address_space() -> int:
@@ -27,3 +29,9 @@ def limit(address_space: int, cpu_seconds: float) -> None:
     }
     for kind, values in limits.items():
         resource.setrlimit(kind, values)
+
+
+def limit_files() -> None:
+    """Limit this process for good: no core dump, no large files."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))

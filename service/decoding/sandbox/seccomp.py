@@ -4,9 +4,11 @@ import ctypes
 import errno
 import struct
 
-from .libc import PR_SET_SECCOMP, prctl
+from .libc import PR_SET_SECCOMP, prctl, syscall
 
 MODE_FILTER = 2
+SECCOMP = {"x86_64": 317, "aarch64": 277}
+SET_MODE_FILTER, EVERY_THREAD = 1, 1
 ALLOW, KILL_PROCESS, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 LOAD, JUMP_EQUAL, JUMP_SET, JUMP_AT_LEAST, RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 OFFSET_NUMBER, OFFSET_MACHINE, OFFSET_FIRST_ARGUMENT = 0, 4, 16
@@ -41,12 +43,19 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def deny_syscalls(machine: str) -> bool:
-    """Install the filter, for good; False on a machine it is not written for. `no_new_privs` must be set."""
+def deny_syscalls(machine: str, every_thread: bool = False) -> bool:
+    """Install the filter, for good; False on a machine it is not written for. `no_new_privs` must be set.
+
+    It is this thread's, and of those that it starts; `every_thread`: of those that there are, too.
+    """
     if machine not in AUDIT:
         return False
     code = b"".join(_filter(machine))
-    prctl(PR_SET_SECCOMP, MODE_FILTER, _Program(len(code) // 8, code))
+    program = _Program(len(code) // 8, code)
+    if every_thread:
+        syscall(SECCOMP[machine], SET_MODE_FILTER, EVERY_THREAD, program)
+    else:
+        prctl(PR_SET_SECCOMP, MODE_FILTER, program)
     return True
 
 

@@ -15,12 +15,13 @@ LOCK = "lock"
 
 
 class Spool:
-    """The server's directory under the system's temporary one, made when first needed.
+    """The server's directory under another, by default the system's temporary one, made when first needed.
 
     A file in it stays locked as long as the process lives, so that another can tell what is left over.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, parent: Path | None = None) -> None:
+        self._parent = parent
         self._opening = threading.Lock()
         self._root: Path | None = None
         self._lock: int | None = None
@@ -43,7 +44,7 @@ class Spool:
 
     def _open(self) -> None:
         self.close()
-        root = Path(tempfile.mkdtemp(prefix=PREFIX))
+        root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._parent))
         # Locked before it has its name: whoever finds it unlocked may remove the directory.
         waiting = root / "locking"
         self._lock = os.open(waiting, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -60,10 +61,10 @@ class Spool:
         self._root = self._lock = None
 
 
-def sweep() -> int:
-    """Remove what servers that are no more left in the temporary directory; returns how many directories."""
+def sweep(parent: Path | None = None) -> int:
+    """Remove what servers that are no more left, by default in the temporary directory; returns how many."""
     removed = 0
-    for root in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    for root in (parent or Path(tempfile.gettempdir())).glob(f"{PREFIX}*"):
         with suppress(OSError):
             descriptor = os.open(root / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:

@@ -30,3 +30,15 @@ def test_idle_cpus_go_to_a_lone_video(slots: int, others: int, expected: int) ->
 
 def test_the_first_clip_of_a_request_goes_ahead() -> None:
     assert [scheduling.goes_ahead(index) for index in range(3)] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("decoding", "waiting", "slots", "places", "expected"),
+    [(0, 0, 2, 1, 0), (1, 0, 4, 1, 0.25), (4, 0, 4, 1, 1), (12, 0, 2, 1, 6),
+     (0, 1, 4, 1, 1), (1, 3, 4, 2, 3), (2, 8, 16, 32, 1), (8, 16, 16, 32, 2), (0, 4, 4, 0, 4)],
+)  # fmt: skip
+def test_saturation_is_that_of_the_scarcer(
+    decoding: int, waiting: int, slots: int, places: int, expected: float
+) -> None:
+    """A batch of 32 has room for the windows of 8 videos; one of a clip is full with one."""
+    assert scheduling.saturation(decoding, waiting, slots, places) == expected

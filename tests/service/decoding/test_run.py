@@ -1,5 +1,6 @@
 """Several samplings of one video, decoded once."""
 
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class Decoding:
         self.decoded: list[int] = []
         job = _job(path, *choices)
         file = BytesIO(path.read_bytes())
-        self.run = Run(job, file, Video(job, file), self.decoded.append)
+        self.run = Run(job, partial(Video, job, file), self.decoded.append)
         self.clips: list[list[tuple[ClipSpan, Picture]]] = [[] for _ in choices]
         for span, picture in self.run.clips():
             self.clips[span.sampling].append((span, picture.copy()))
@@ -81,7 +82,7 @@ def test_clips_that_are_held_are_counted_over_all_samplings(tmp_path: Path) -> N
     for held, enough in ((8, True), (7, False)):
         limited = job.model_copy(update={"memory_bytes": 2 * held * job.clip_bytes})
         file = BytesIO(path.read_bytes())
-        run = Run(limited, file, Video(limited, file), lambda _: None)
+        run = Run(limited, partial(Video, limited, file), lambda _: None)
         if enough:
             assert len(list(run.clips())) == 8
         else:

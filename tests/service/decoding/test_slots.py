@@ -35,8 +35,9 @@ def test_the_order(waiting: list[str], expected: list[str]) -> None:
     async def body() -> None:
         slots = Slots(1)
         await slots.acquire(newcomer=False)
+        await slots.acquire(newcomer=True)  # it takes the one more
         order, _ = await queued(slots, *waiting)
-        for _ in waiting:
+        for _ in (*waiting, "the one more goes"):
             assert slots.locked
             slots.release()
             await asyncio.sleep(0)
@@ -59,16 +60,51 @@ def test_as_many_as_there_are_slots_hold_one_at_a_time() -> None:
     asyncio.run(body())
 
 
+def test_one_newcomer_gets_one_more_slot_and_only_one() -> None:
+    async def body() -> None:
+        slots = Slots(1)
+        order, _ = await queued(slots, "old1", "new1", "new2", "old2")
+        assert order == ["old1", "new1"]
+        slots.release()
+        await asyncio.sleep(0)
+        assert order == ["old1", "new1", "new2"]
+        slots.release()  # no newcomer waits: it goes
+        await asyncio.sleep(0)
+        assert order == ["old1", "new1", "new2"]
+        slots.release()
+        await asyncio.sleep(0)
+        assert order == ["old1", "new1", "new2", "old2"]
+
+    asyncio.run(body())
+
+
+def test_nothing_in_the_background_gets_one_more() -> None:
+    async def body() -> None:
+        slots = Slots(1)
+        await slots.acquire(newcomer=False)
+        waiting = asyncio.create_task(slots.acquire(newcomer=True, background=True))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        slots.release()
+        await waiting
+
+    asyncio.run(body())
+
+
 def test_a_slot_goes_past_one_that_waits_no_more() -> None:
     async def body() -> None:
         slots = Slots(1)
         await slots.acquire(newcomer=False)
+        await slots.acquire(newcomer=True)
         order, tasks = await queued(slots, "new1", "old1")
         tasks["new1"].cancel()
         await asyncio.sleep(0)
         slots.release()
         await asyncio.sleep(0)
         assert order == ["old1"]
+        slots.release()
+        slots.release()
+        assert not slots.locked
 
     asyncio.run(body())
 
@@ -84,3 +120,23 @@ def test_a_slot_that_comes_with_the_cancelling_is_not_lost() -> None:
         assert order == ["old2"]
 
     asyncio.run(body())
+
+
+async def _in_turn(slots: Slots, name: str, background: bool, order: list[str]) -> None:
+    await slots.acquire(newcomer=False, background=background)
+    order.append(name)
+    slots.release()
+
+
+def test_the_background_lets_others_decode_first_and_has_a_fifth() -> None:
+    async def run() -> list[str]:
+        slots, order = Slots(1), list[str]()
+        await slots.acquire(newcomer=True)
+        waiting = [asyncio.create_task(_in_turn(slots, "job", True, order)) for _ in range(2)]
+        waiting += [asyncio.create_task(_in_turn(slots, "request", False, order)) for _ in range(6)]
+        await asyncio.sleep(0)
+        slots.release()
+        await asyncio.gather(*waiting)
+        return order
+
+    assert asyncio.run(run()) == ["request"] * 4 + ["job"] + ["request"] * 2 + ["job"]

@@ -14,6 +14,7 @@ from service.settings import Settings
 from service.telemetry.gpus import FIGURES
 
 from ...support.live_server import LiveServer, StubServer
+from ...support.waiting import eventually
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 DASHBOARD = DEPLOY / "grafana-dashboard.json"
@@ -119,3 +120,25 @@ def test_readiness_and_decoders_are_gauges(gated: StubServer, video: Path) -> No
         assert gated.metric("r3d_decoders") == 1
         gated.gate.open()
         assert posting.result().status_code == 200
+
+
+def test_saturation_is_1_where_all_is_busy_and_more_where_somebody_waits(gated: StubServer, video: Path) -> None:
+    """The network takes one clip at a time, and one video's clips are there."""
+    assert gated.metric("r3d_saturation") == 0
+    gated.gate.close()
+    with ThreadPoolExecutor(3) as threads:
+        posting = [threads.submit(gated.post, video.read_bytes())]
+        eventually(lambda: gated.metric("r3d_saturation") == 1)
+        posting += [threads.submit(gated.post, video.read_bytes()) for _ in range(2)]
+        eventually(lambda: gated.metric("r3d_saturation") == 3)
+        gated.gate.open()
+        assert {post.result().status_code for post in posting} == {200}
+    assert gated.metric("r3d_saturation") == 0
+
+
+def test_saturation_counts_places_too(model_directory: Path) -> None:
+    with StubServer(Settings(model=model_directory, queue_clips=8)) as live:
+        with live.lifecycle.admission.enter() as visit:
+            visit.uploaded()
+            assert live.metric("r3d_saturation") == 0.5, "one of two places"
+        assert live.metric("r3d_saturation") == 0

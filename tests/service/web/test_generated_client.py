@@ -13,7 +13,7 @@ import pytest
 
 from service.errors import ServiceError
 
-from ...support.errors import EVERY_ERROR, classifying_raises
+from ...support.errors import CLASSIFY_ERRORS, classifying_raises
 from ...support.live_server import API_KEY, StubServer
 from ...support.programs import program
 
@@ -77,7 +77,7 @@ def test_real_errors(client: Any, locked: StubServer, video: Path) -> None:
         assert refusal.detail
 
 
-@pytest.mark.parametrize("kind", EVERY_ERROR)
+@pytest.mark.parametrize("kind", CLASSIFY_ERRORS)
 def test_every_error_that_there_is(
     client: Any, video: Path, kind: type[ServiceError], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,10 @@
+"""The kernel that makes crops, as it is called: see crops.cu."""
+
+from pathlib import Path
+
+# The driver translates PTX for the GPU that it finds; no compiler is needed.
+CODE = Path(__file__).with_name("crops.ptx")
+NAME = "crop"
+# Pointers and whole numbers.
+ARGUMENTS = "PPiiiPiPiiiiiiiP"
+THREADS = (32, 8, 1)

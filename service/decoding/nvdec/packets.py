@@ -1,0 +1,102 @@
+"""A video's packets as NVDEC takes them: in Annex B's form, in batches. Runs in the decode child only."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from av.bitstream import BitStreamFilterContext
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from ..source import Source
+from .errors import NvdecError
+from .sequence import Sequence, has_layers, parameter_sets, read_sequence
+from .wire import MAX_BYTES, MAX_PACKETS, USUAL_BYTES, Codec
+
+# Some frames may be shown before that of the first packet.
+FIRST_NUMBER = 1 << 32
+CODECS: dict[str, Codec] = {"h264": "h264", "hevc": "hevc"}
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A packet: its number and bytes, and what its frame will have; `dropped`: a frame that is not shown.
+
+    Numbers are in the order in which frames are shown.
+    """
+
+    number: int
+    data: bytes
+    pts: int
+    duration: int
+    time_base: Fraction
+    dropped: bool
+
+
+class Packets:
+    """The packets of a source's stream, from its first.
+
+    Raises NvdecError, here and while they are read, for whatever leaves a doubt that each is a frame, decoded alike by
+    FFmpeg and NVDEC: damage, a packet without a time, another sequence than the first.
+    """
+
+    def __init__(self, source: Source) -> None:
+        if source.stream.codec.canonical_name not in CODECS:
+            raise NvdecError("unsupported", f"codec {source.codec}")
+        self.codec = CODECS[source.stream.codec.canonical_name]
+        self._filter = BitStreamFilterContext(f"{self.codec}_mp4toannexb", source.stream)
+        self._packets = source.packets()
+        self._zero: int | None = None
+        packet = self.first = self._next()
+        if packet is None or not packet.is_keyframe or packet.is_discard:
+            raise NvdecError("unsupported", "it does not begin with a key frame that is shown")
+
+    def begin(self) -> Sequence:
+        """What kind of sequence it is. `first` is no longer its packet then."""
+        assert self.first is not None  # noqa: S101
+        self._first = self._coded(self.first)
+        sets = set(parameter_sets(self.codec, self._first.data))
+        if len(sets) != 1:
+            raise NvdecError("unsupported", f"{len(sets)} sequence parameter sets")
+        if self.codec == "hevc" and has_layers(self._first.data):
+            raise NvdecError("unsupported", "it has several layers")
+        [self._set] = sets
+        return read_sequence(self.codec, self._set)
+
+    def batches(self) -> Iterator[list[Coded]]:
+        """Every packet, the first included; each list of one at least."""
+        batch, size = [self._first], len(self._first.data)
+        while (packet := self._next()) is not None:
+            coded = self._coded(packet)
+            if any(each != self._set for each in parameter_sets(self.codec, coded.data)):
+                raise NvdecError("unsupported", "the sequence changes")
+            if len(batch) == MAX_PACKETS or size + len(coded.data) > USUAL_BYTES:
+                yield batch
+                batch, size = [], 0
+            batch.append(coded)
+            size += len(coded.data)
+        yield batch
+
+    def _next(self) -> "Packet[VideoStream] | None":
+        """The next that is not empty; None at the end."""
+        for packet in self._packets:
+            if packet is None or packet.is_corrupt:
+                raise NvdecError("damaged", "a part of the file cannot be read")
+            if packet.size:
+                return packet
+        return None
+
+    def _coded(self, packet: "Packet[VideoStream]") -> Coded:
+        """Takes the packet's bytes out of it."""
+        if packet.pts is None or packet.time_base is None:
+            raise NvdecError("unsupported", "its packets have no time stamps")
+        pts, duration, time_base, dropped = packet.pts, packet.duration or 0, packet.time_base, packet.is_discard
+        try:
+            data = b"".join(bytes(each) for each in self._filter.filter(packet))
+        except FFmpegError as error:
+            raise NvdecError("damaged", "a packet is damaged") from error
+        if not 0 < len(data) <= MAX_BYTES - (1 << 16):
+            raise NvdecError("unsupported", f"a packet of {len(data)} bytes")
+        self._zero = pts if self._zero is None else self._zero
+        return Coded(pts - self._zero + FIRST_NUMBER, data, pts, duration, time_base, dropped)

@@ -1,0 +1,155 @@
+"""One decode child's videos: packets in, crops out. Runs in a thread of the process that drives NVDEC."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import numpy as np
+from pydantic import ValidationError
+
+from ..pixels.grid import CropFormat, Grid
+from .errors import NvdecError
+from .pool import Pool
+from .unit import DecoderUnit
+from .wire import (
+    ANSWER,
+    BEGIN,
+    COUNT,
+    FINISH,
+    FRAMES,
+    HEADER,
+    MAX_BYTES,
+    MAX_PACKETS,
+    NUMBER,
+    PACKET,
+    PACKETS,
+    REFUSED,
+    Data,
+    Refusal,
+    Stream,
+    pack,
+    read_exactly,
+)
+
+NOTHING = np.empty(0, np.uint8)
+
+
+class Session:
+    """Serves one connection.
+
+    `busy_since`: when NVDEC was given what it works on, None while it has nothing. `damaged`: whether it met damage.
+    """
+
+    def __init__(
+        self, connection: socket.socket, pool: Pool, crop: CropFormat, refuses: Callable[[Stream], str | None]
+    ) -> None:
+        """`refuses` says why a stream cannot be decoded. `connection` is closed by its owner."""
+        self._connection = connection
+        self._pool = pool
+        self._crop = crop
+        self._refuses = refuses
+        self._unit: DecoderUnit | None = None
+        self.busy_since: float | None = None
+        self.damaged = False
+
+    def serve(self) -> None:
+        """Until the child closes the connection, or is refused. Raises what the GPU raises."""
+        try:
+            while True:
+                kind, payload = self._read()
+                self.busy_since = time.monotonic()
+                self._do(kind, payload)
+                self.busy_since = None
+        except (EOFError, OSError):  # the child wants no more, or is gone
+            self.busy_since = time.monotonic()
+            self._give_back()
+        except NvdecError as error:
+            self.busy_since = None
+            self.damaged = error.kind == "damaged"
+            self._unit = None
+            self._refuse(error)
+        finally:
+            self.busy_since = None
+
+    def _read(self) -> tuple[int, Data]:
+        kind, length = HEADER.unpack(read_exactly(self._connection, HEADER.size).data)
+        if length > MAX_BYTES:
+            raise _broken()
+        return kind, read_exactly(self._connection, length)
+
+    def _do(self, kind: int, payload: Data) -> None:
+        if kind == BEGIN:
+            self._give_back()
+            self._begin(payload)
+        elif kind == PACKETS and self._unit is not None:
+            for number, data in _packets(payload):
+                self._unit.decode(number, data)
+            self._answer(*self._unit.take())
+        elif kind == FINISH and self._unit is not None:
+            self._unit.decode(0, NOTHING)
+            found = self._unit.take()
+            self._pool.give(self._unit)
+            self._unit = None
+            self._answer(*found)
+        else:
+            raise _broken()
+
+    def _begin(self, payload: Data) -> None:
+        try:
+            stream = Stream.model_validate_json(payload.tobytes())
+        except ValidationError as error:
+            raise _broken() from error
+        if (reason := self._refuses(stream)) is not None:
+            raise NvdecError("unsupported", reason)
+        self._unit = self._pool.take(stream)
+        self._unit.begin(stream, Grid.of(stream.width, stream.height, 90 * stream.turns, self._crop))
+
+    def _give_back(self) -> None:
+        """Keep the decoder of a video that nobody wants the rest of."""
+        if self._unit is None:
+            return
+        try:
+            self._unit.decode(0, NOTHING)
+            self._unit.take()
+        except NvdecError:  # it is left to itself
+            self._unit = None
+            return
+        self._pool.give(self._unit)
+        self._unit = None
+
+    def _answer(self, numbers: bytes, held: int, crops: list[bytes]) -> None:
+        self.busy_since = None  # it is the child's turn
+        frames = len(numbers) // NUMBER.itemsize
+        length = ANSWER.size + len(numbers) + sum(map(len, crops))
+        self._connection.sendall(HEADER.pack(FRAMES, length) + ANSWER.pack(frames, held) + numbers)
+        for part in crops:
+            self._connection.sendall(part)
+
+    def _refuse(self, error: NvdecError) -> None:
+        refusal = Refusal(kind=error.kind, detail=error.detail[:500])
+        with suppress(OSError):  # the child is gone
+            self._connection.sendall(pack(REFUSED, refusal.model_dump_json().encode()))
+            # It may be sending yet: it hears what was said before only if this end stays open.
+            while self._connection.recv(1 << 16):
+                pass
+
+
+def _packets(payload: Data) -> Iterator[tuple[int, Data]]:
+    """Each packet's number and bytes. Raises NvdecError if the message is not as it should be."""
+    if len(payload) < COUNT.size:
+        raise _broken()
+    [count] = COUNT.unpack(payload[: COUNT.size].data)
+    start = COUNT.size + count * PACKET.itemsize
+    if not 0 < count <= MAX_PACKETS or start > len(payload):
+        raise _broken()
+    table = payload[COUNT.size : start].view(PACKET)
+    ends = start + np.cumsum(table["size"], dtype=np.int64)
+    if ends[-1] != len(payload) or not table["size"].all():
+        raise _broken()
+    for number, size, end in zip(table["number"].tolist(), table["size"].tolist(), ends.tolist(), strict=True):
+        yield number, payload[end - size : end]
+
+
+def _broken() -> NvdecError:
+    return NvdecError("lost", "the decode child broke its protocol")

@@ -1,0 +1,1 @@
+"""Tells others that a job is over, by Standard Webhooks."""
