@@ -17,7 +17,7 @@ import yaml
 from .programs import program
 from .waiting import eventually
 
-START_SECONDS = 60.0
+START_SECONDS = 100.0
 STOP_SECONDS = 30.0
 # Free ones: those of Ray's own range are another node's on this machine.
 WORKER_PORTS = ("--min-worker-port=0", "--max-worker-port=0")
@@ -37,11 +37,11 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running Ray. `environment` leads programs to it; `dashboard` is where `serve deploy` goes."""
+    """A running Ray. `environment` leads programs to it; `dashboard`, if it has one, is where `serve deploy` goes."""
 
     head: "subprocess.Popen[bytes]"
     environment: Mapping[str, str]
-    dashboard: str
+    dashboard: str | None
 
     def replicas(self) -> list[psutil.Process]:
         """Its processes that are a copy of a deployment."""
@@ -61,22 +61,22 @@ def _title(process: psutil.Process) -> str:
 
 
 @contextmanager
-def ray(directory: Path, cpus: int, **environment: str) -> Iterator[Cluster]:
+def ray(directory: Path, cpus: int, dashboard: bool = False, **environment: str) -> Iterator[Cluster]:
     """Ray on this machine for as long as the block lasts."""
     # A token of its own: whether the user has one in the home directory would else decide whether any is asked for.
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     others = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     variables = others | ENVIRONMENT | token | environment
-    dashboard = free_port()
+    port = free_port()
     ports = [
-        f"--dashboard-port={dashboard}",
+        f"--dashboard-port={port}",
         "--port=0",
         f"--ray-client-server-port={free_port()}",
         f"--dashboard-agent-listen-port={free_port()}",
     ]
     options = [
         *WORKER_PORTS,
-        "--include-dashboard=true",
+        f"--include-dashboard={str(dashboard).lower()}",
         "--disable-usage-stats",
         f"--temp-dir={directory}",
     ]
@@ -87,7 +87,7 @@ def ray(directory: Path, cpus: int, **environment: str) -> Iterator[Cluster]:
             eventually(lambda: head.poll() is not None or (address.exists() and address.read_text()), START_SECONDS)
             assert head.returncode is None, "Ray did not start"
             led = variables | {"RAY_ADDRESS": address.read_text()}
-            yield Cluster(head, led, f"http://127.0.0.1:{dashboard}")
+            yield Cluster(head, led, f"http://127.0.0.1:{port}" if dashboard else None)
         finally:
             kill_node(head)
 
@@ -143,6 +143,7 @@ def deploy(cluster: Cluster, config: Path, folder: Path, **arguments: float) -> 
     application["args"] |= arguments
     changed = folder / config.name
     changed.write_text(yaml.safe_dump(wanted))
+    assert cluster.dashboard is not None
     command = [program("serve"), "deploy", str(changed), "--address", cluster.dashboard]
     subprocess.run(command, env=cluster.environment, check=True, capture_output=True, timeout=START_SECONDS)
     url = f"http://127.0.0.1:{port}"

@@ -36,7 +36,7 @@ class Service:
 @pytest.fixture(scope="module")
 def service(model_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("ray")
-    with ray(folder, cpus=4, R3D_MODEL=str(model_directory)) as cluster:
+    with ray(folder, cpus=4, dashboard=True, R3D_MODEL=str(model_directory)) as cluster:
         url = deploy(cluster, ROOT / "deploy" / "ray.yaml", folder, min_replicas=2, max_replicas=2, num_cpus=1)
         eventually(lambda: len(cluster.replicas()) == 2, SECONDS)
         yield Service(cluster, url)

@@ -16,9 +16,11 @@ from ...support.waiting import eventually
 from .load import SECONDS, ask_on_and_on, busy
 
 pytest.importorskip("ray")
+# Two Rays are started for each test, and each of their processes imports Ray.
+pytestmark = pytest.mark.timeout(240)
 
 SAMPLE = STATIC / "samples" / "zoom.mp4"
-FILES = 24
+FILES = 16
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,7 @@ def test_an_archive_outlives_a_node(cluster: Cluster, tmp_path: Path) -> None:
     assert {record["result"]["label"] for record in records} == {"zoom in"}
 
 
-def test_the_service_outlives_a_node_and_takes_another(cluster: Cluster) -> None:
+def test_the_service_outlives_a_node(cluster: Cluster) -> None:
     outcomes: Counter[str] = Counter()
     stop = threading.Event()
     arguments = ("min_replicas=2", "max_replicas=2", "num_cpus=1")
@@ -80,13 +82,6 @@ def test_the_service_outlives_a_node_and_takes_another(cluster: Cluster) -> None
             kill_node(second)
             alone = outcomes["good"]
             eventually(lambda: outcomes["good"] > alone + 10, SECONDS)
-            with another_node(cluster, cpus=1) as third:
-                eventually(lambda: titled(third, "ServeReplica:"), SECONDS)
-                together = outcomes["good"]
-                eventually(lambda: outcomes["good"] > together + 10, SECONDS)
-                stop.set()
-                for thread in threads:
-                    thread.join()
         finally:
             stop.set()
             for thread in threads:
