@@ -59,10 +59,13 @@ class Replica:
 
 
 def environment(arguments: Arguments) -> dict[str, str]:
-    """The settings of a replica: what is set here, and as many decoders and threads as it has CPUs."""
+    """The settings of a replica: what is set here, and as many decoders and threads as it has CPUs.
+
+    Replicas on several machines know of each other's jobs only by a database that somebody named.
+    """
     cpus = str(math.ceil(arguments.num_cpus))
     given = {name: value for name, value in os.environ.items() if name.startswith("R3D_")}
-    return {"R3D_DECODE_WORKERS": cpus, "R3D_CPU_THREADS": cpus} | given
+    return {"R3D_DECODE_WORKERS": cpus, "R3D_CPU_THREADS": cpus, "R3D_JOBS": "off"} | given
 
 
 def app(arguments: Arguments) -> Application:

@@ -1,0 +1,66 @@
+"""How the background steps back."""
+
+import asyncio
+
+from service.classification.courtesy import Courtesy
+from tests.support.virtual_time import run_at_once
+
+
+def courtesy() -> Courtesy:
+    return Courtesy(asyncio.get_running_loop().time)
+
+
+async def turns(background: Courtesy, count: int, seconds: float) -> float:
+    """The seconds that so many clips take, each of which has the network for `seconds`."""
+    clock = asyncio.get_running_loop().time
+    started = clock()
+    for _ in range(count):
+        await background.turn()
+        await asyncio.sleep(seconds)
+        background.spent(seconds)
+    return clock() - started
+
+
+def test_where_nobody_waits_the_background_does_not() -> None:
+    async def run() -> float:
+        return await turns(courtesy(), 10, 1.0)
+
+    assert 9.9 < run_at_once(run()) < 10.5
+
+
+def test_beside_those_who_wait_it_has_a_fifth_of_the_time() -> None:
+    async def run() -> float:
+        background = courtesy()
+        with background.waited_for():
+            return await turns(background, 10, 1.0)
+
+    assert 45.9 < run_at_once(run()) < 46.5  # each but the first waits for four seconds
+
+
+def test_several_jobs_have_a_fifth_together() -> None:
+    async def run() -> float:
+        background = courtesy()
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        with background.waited_for():
+            await asyncio.gather(*(turns(background, 10, 1.0) for _ in range(2)))
+        return clock() - started
+
+    assert run_at_once(run()) > 70
+
+
+def test_it_goes_on_as_soon_as_the_last_has_its_answer() -> None:
+    async def run() -> float:
+        background = courtesy()
+        with background.waited_for():
+            with background.waited_for():
+                background.spent(1000.0)
+                turn = asyncio.create_task(background.turn())
+                await asyncio.sleep(1.0)
+            await asyncio.sleep(1.0)
+            assert not turn.done()
+        started = asyncio.get_running_loop().time()
+        await turn
+        return asyncio.get_running_loop().time() - started
+
+    assert run_at_once(run()) < 0.5
