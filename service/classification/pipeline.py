@@ -39,6 +39,7 @@ class _Run:
         default_factory=asyncio.Queue
     )
     decoded: float = 0.0
+    decode_seconds: float = 0.0  # of its last clip
     known: "dict[bytes, Future[Outcome]]" = field(default_factory=dict)  # by what the frames are
 
 
@@ -147,6 +148,7 @@ class Pipeline:
             await self._may_ask(run)
             async for span, frames in stream.clips():
                 run.pending.put_nowait((span, self._submit(run, span, frames), stream.progress))
+                run.decode_seconds = stream.clip_seconds
                 # Here, before the next is asked for: a video that waits for the network takes no decode slot.
                 await self._may_ask(run)
             run.decoded = time.monotonic()
@@ -172,7 +174,7 @@ class Pipeline:
             span, future, progress = item
             outcome = await asyncio.wrap_future(future)
             if run.background:
-                self._courtesy.spent(outcome.inference_seconds)
+                self._courtesy.spent(run.decode_seconds + outcome.inference_seconds)
             run.window.release()
             yield ClipResult(span, outcome.apart(run.embedding), progress)
 
