@@ -5,7 +5,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from ..inference.batcher import Batcher
 from ..inference.clip_queue import Outcome
 from ..settings import Settings
 from . import scheduling
+from .courtesy import Courtesy
 from .query import INTERACTIVE, Query, Terms
 from .results import Classification, ClipResult, Counting
 from .vote import Tally
@@ -38,6 +39,7 @@ class _Run:
         default_factory=asyncio.Queue
     )
     decoded: float = 0.0
+    decode_seconds: float = 0.0  # of its last clip
     known: "dict[bytes, Future[Outcome]]" = field(default_factory=dict)  # by what the frames are
 
 
@@ -50,6 +52,7 @@ class Pipeline:
         self._decoder = decoder
         self._batcher = batcher
         self._runs: set[_Run] = set()
+        self._courtesy = Courtesy()
 
     async def classify(
         self,
@@ -91,7 +94,7 @@ class Pipeline:
         query.check(self._manifest)
         window = asyncio.Semaphore(scheduling.window(len(self._runs) + 1, self._batcher.workers))
         run = _Run(window, len(samplings) > 1, query.embedding, terms.background)
-        with self._one_more(run):
+        with self._one_more(run), nullcontext() if terms.background else self._courtesy.waited_for():
             started = time.monotonic()
             threads = scheduling.decode_threads(self._settings.decode_workers, self.open_videos)
             job = job_of(path, self._manifest.clip, self._settings, samplings, threads)
@@ -150,14 +153,20 @@ class Pipeline:
     async def _feed(self, stream: ClipStream, run: _Run) -> None:
         """Put the video's clips into the batcher's queue, a few at a time."""
         try:
-            await run.window.acquire()
+            await self._may_ask(run)
             async for span, frames in stream.clips():
                 run.pending.put_nowait((span, self._submit(run, span, frames), stream.progress))
+                run.decode_seconds = stream.clip_seconds
                 # Here, before the next is asked for: a video that waits for the network takes no decode slot.
-                await run.window.acquire()
+                await self._may_ask(run)
             run.decoded = time.monotonic()
         finally:
             run.pending.put_nowait(None)
+
+    async def _may_ask(self, run: _Run) -> None:
+        await run.window.acquire()
+        if run.background:
+            await self._courtesy.turn()
 
     def _submit(self, run: _Run, span: ClipSpan, frames: Frames) -> "Future[Outcome]":
         ahead = scheduling.goes_ahead(span.index)
@@ -168,11 +177,12 @@ class Pipeline:
             run.known[key] = self._batcher.submit(frames, run, ahead)
         return run.known[key]
 
-    @staticmethod
-    async def _results(run: _Run) -> AsyncIterator[ClipResult]:
+    async def _results(self, run: _Run) -> AsyncIterator[ClipResult]:
         while (item := await run.pending.get()) is not None:
             span, future, progress = item
             outcome = await asyncio.wrap_future(future)
+            if run.background:
+                self._courtesy.spent(run.decode_seconds + outcome.inference_seconds)
             run.window.release()
             yield ClipResult(span, outcome.apart(run.embedding), progress)
 

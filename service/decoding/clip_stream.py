@@ -7,6 +7,7 @@ slots bound how many videos are decoded at once, and after each clip a slot goes
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 
 import numpy as np
@@ -71,7 +72,7 @@ class ProtocolError(Exception):
 class ClipStream:
     """A video being decoded: iterate `clips` once, in the event loop.
 
-    `opened` is set before the first clip, `ended` after the last.
+    `opened` is set before the first clip, `ended` after the last; `clip_seconds` is how long the last clip had a slot.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class ClipStream:
         self._background = background
         self._frames = 0
         self._asked = 0
+        self.clip_seconds = 0.0
         self.opened: Opened | None = None
         self.ended: Ended | None = None
 
@@ -138,11 +140,14 @@ class ClipStream:
         """
         newcomer, self._asked = self._asked < NEWCOMER_ASKS, self._asked + 1
         async with Lease(self._nvdec_slots or self._slots, STALLED_SECONDS, newcomer, self._background) as lease:
+            started = time.monotonic()
             try:
                 async with asyncio.timeout(HUNG_SECONDS) as hung:
                     return await self._next(lease, hung)
             except TimeoutError:
                 raise DecoderCrashedError(f"took too long: no frame was decoded for {HUNG_SECONDS:g} s") from None
+            finally:
+                self.clip_seconds = time.monotonic() - started
 
     async def _next(self, lease: Lease, hung: asyncio.Timeout) -> tuple[Answer, Frames]:
         loop = asyncio.get_running_loop()

@@ -91,6 +91,8 @@ class Attempt:
             done = await self._classified()
         except ServiceError as error:
             return await self._refused(error)
+        except LostError:
+            raise
         except Exception:
             logger.exception("job %s failed in a way that was not foreseen", self.job.id)
             return await self._refused(ServiceError("an unexpected error; see the server's log"))

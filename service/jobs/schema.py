@@ -23,6 +23,7 @@ FIRST: Step = (
         problem TEXT, answer BYTEA)""",
     "CREATE UNIQUE INDEX r3d_jobs_idempotency ON r3d_jobs (owner, idempotency_key)",
     "CREATE INDEX r3d_jobs_next ON r3d_jobs (status, model, created, id)",
+    "CREATE INDEX r3d_jobs_room ON r3d_jobs (status, bytes)",
     "CREATE INDEX r3d_jobs_newest ON r3d_jobs (owner, created, id)",
     "CREATE INDEX r3d_jobs_newest_of_status ON r3d_jobs (owner, status, created, id)",
     "CREATE INDEX r3d_jobs_old ON r3d_jobs (finished)",

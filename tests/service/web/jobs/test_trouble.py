@@ -2,16 +2,23 @@
 
 import asyncio
 import errno
+import json
+import logging
 import os
 import socket
+import zlib
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import update
 
 from service.errors import StartupError
 from service.jobs import database
+from service.jobs.jobs import SQLITE_FILE
+from service.jobs.tables import JOBS
 from service.settings import Settings
+from service.web import ndjson
 from service.web.lifecycle import Lifecycle
 from tests.support.client import problem
 from tests.support.postgresql import Postgresql
@@ -103,6 +110,30 @@ def test_a_full_disk_is_told(serve: Serve, video: Path, monkeypatch: pytest.Monk
         problem(sent.post(video.read_bytes()), 507, "jobs-storage")
     assert not list((tmp_path / "jobs" / "videos").iterdir())
     sent.through(sent.send(video.read_bytes()))
+
+
+@pytest.mark.parametrize("jobs_url", ["sqlite"], indirect=True)
+def test_a_follower_that_takes_nothing_is_let_go(
+    serve: Serve, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ndjson, "SEND_SECONDS", 0.5)
+    sent = serve()
+    job = sent.send(video.read_bytes())
+    answer = sent.through(job)["result"]
+    answer["clips"] = [clip | {"index": index} for index, clip in enumerate(answer["clips"] * 10_000)]
+    engine = database.engine_of(database.sqlite_url(tmp_path / "jobs" / SQLITE_FILE))
+    with engine.begin() as connection:  # of more megabytes than all buffers between the two
+        longer = zlib.compress(json.dumps(answer).encode(), 1)
+        connection.execute(update(JOBS).where(JOBS.c.id == job).values(answer=longer))
+    engine.dispose()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", sent.server.port))
+        client.sendall(f"GET /v1/jobs/{job} HTTP/1.1\r\nHost: x\r\nAccept: application/x-ndjson\r\n\r\n".encode())
+        with caplog.at_level(logging.INFO, "service.requests"):
+            eventually(lambda: "/v1/jobs/{job_id} 200 client-left" in caplog.text, 20)
+    with sent.followed(job) as lines:
+        assert next(lines)["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("jobs_url", ["sqlite"], indirect=True)
