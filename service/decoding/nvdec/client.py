@@ -120,6 +120,7 @@ class NvdecClient:
                 elif isinstance(answer, Broken):
                     self._reason = answer.reason
         self.alive = False
+        self._control.close()
         self._open.clear()
         self._events.lost(self, self._reason)
         await asyncio.to_thread(self._process.wait)

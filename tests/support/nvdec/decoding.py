@@ -21,7 +21,7 @@ from ..processes import new_processes
 from .process import STAND_IN
 
 T = TypeVar("T")
-SECONDS = 60.0
+SECONDS = 100.0
 
 
 @contextmanager
