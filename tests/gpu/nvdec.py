@@ -71,7 +71,7 @@ class Decoded:
 async def started(choice: DecoderChoice, stand_in: bool) -> AsyncIterator[Decoder]:
     """A decoder that works."""
     if stand_in:
-        client.SERVER_MODULE = STAND_IN
+        client.SERVER_MODULE, client.missing_package = STAND_IN, lambda: None  # type: ignore[attr-defined]
     decoder = Decoder(os.cpu_count() or 1, TOGETHER, choice=choice, gpus=(0,))
     await decoder.start()
     try:

@@ -29,6 +29,7 @@ def stand_in() -> Iterator[None]:
     """In the block, processes that drive NVDEC have the stand-in for a GPU."""
     with pytest.MonkeyPatch.context() as changed:
         changed.setattr("service.decoding.nvdec.client.SERVER_MODULE", STAND_IN)
+        changed.setattr("service.decoding.nvdec.client.missing_package", lambda: None)
         yield
 
 

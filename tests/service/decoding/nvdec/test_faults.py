@@ -17,7 +17,7 @@ from service.errors import StartupError
 
 from ....support.jobs import job_of
 from ....support.nvdec import codec
-from ....support.nvdec.decoding import compare, decode, nvdec_processes, with_nvdec
+from ....support.nvdec.decoding import compare, decode, nvdec_processes, stand_in, with_nvdec
 from ....support.videos import H264, write_video
 from ....support.waiting import eventually_async
 
@@ -158,7 +158,7 @@ def test_without_the_package_auto_takes_the_cpu_and_says_why(caplog: pytest.LogC
     with caplog.at_level(logging.INFO):
         there, why = asyncio.run(run())
     assert not there
-    assert "PyNvVideoCodec (extra `nvdec`) is not installed" in why
+    assert why == "the package PyNvVideoCodec is not installed (extra `nvdec`)"
     assert f"decoding on the CPU; NVDEC cannot be used: {why}" in caplog.messages
 
 
@@ -184,6 +184,5 @@ def test_required_confinement_is_asked_of_its_process_too(monkeypatch: pytest.Mo
         await offered.close()
         assert not nvdec_processes()
 
-    with pytest.MonkeyPatch.context() as changed:
-        changed.setattr("service.decoding.nvdec.client.SERVER_MODULE", "tests.support.nvdec.process")
+    with stand_in():
         asyncio.run(body())
