@@ -20,6 +20,9 @@ from .supervision import supervised
 
 logger = logging.getLogger(__name__)
 
+# With `auto`; longer than NVDEC takes for some seconds of video, shorter than a short video waits behind long ones.
+PATIENCE_SECONDS = 5.0
+
 DECODER_ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     # Every arena of a thread takes address space, which is limited.
@@ -46,15 +49,16 @@ class Decoder:
         choice: DecoderChoice = "cpu",
         gpus: Sequence[int] = (),
     ) -> None:
-        """`choice`: what decodes; `gpus`: whose NVDEC. With `auto` a video that finds NVDEC busy goes to the CPU, with
-        `nvdec` it waits."""
+        """`choice`: what decodes; `gpus`: whose NVDEC. A video that finds NVDEC busy waits; with `auto` it goes to the
+        cores if some can be spared, or if it has waited long."""
         self._required = sandbox == "required"
+        self._cores = decode_slots
         self._decode_slots = Slots(decode_slots)
         self._nvdec = None if choice == "cpu" else Supply(gpus, self._required)
         self._choice = choice
         self._nvdec_reason = "R3D_DECODER=cpu"
         self._open_slots = asyncio.Semaphore(open_slots)
-        self._open = 0
+        self._open = self._on_cores = 0
         self._client: ForkClient | None = None
         self._starting = asyncio.Lock()
         self._replacing: asyncio.Task[None] | None = None
@@ -161,16 +165,16 @@ class Decoder:
         nvdec = await self._connect_nvdec(job)
         if nvdec is None:
             await self._open_slots.acquire()
+            self._on_cores += 1
         try:
             client, child, ours = await self._fork(job, nvdec)
         except BaseException:
-            self._open_slots.release() if nvdec is None else None
+            self._leave(nvdec)
             raise
         finally:
             nvdec.close() if nvdec is not None else None
-        if nvdec is None:
-            # A child holds its slot until it is gone.
-            child.ended.add_done_callback(lambda _: self._open_slots.release())
+        # A child holds its slot until it is gone.
+        child.ended.add_done_callback(lambda _: self._leave(nvdec))
         self._open += 1
         try:
             with ours:
@@ -186,7 +190,22 @@ class Decoder:
         """A child's end of a connection to NVDEC; None if the CPU is to decode the video."""
         if self._nvdec is None:
             return None
-        return await self._nvdec.wait(job.crop) if self._choice == "nvdec" else self._nvdec.take(job.crop)
+        if (found := self._nvdec.take(job.crop)) is not None:
+            return found
+        # What feeds NVDEC takes most of a core for each of its units.
+        if self._choice == "auto" and self._on_cores < self._cores - self._nvdec.units:
+            return None
+        try:
+            async with asyncio.timeout(None if self._choice == "nvdec" else PATIENCE_SECONDS):
+                return await self._nvdec.wait(job.crop)
+        except TimeoutError:
+            return None
+
+    def _leave(self, nvdec: socket.socket | None) -> None:
+        """A video that was given to the cores, if it was, is over."""
+        if nvdec is None:
+            self._on_cores -= 1
+            self._open_slots.release()
 
     async def _fork(self, job: Job, nvdec: socket.socket | None) -> tuple[ForkClient, Child, socket.socket]:
         """A child for the job, and our end of the connection to it."""

@@ -71,7 +71,7 @@ class Decoded:
 async def started(choice: DecoderChoice, stand_in: bool) -> AsyncIterator[Decoder]:
     """A decoder that works."""
     if stand_in:
-        client.SERVER_MODULE = STAND_IN
+        client.SERVER_MODULE, client.missing_package = STAND_IN, lambda: None  # type: ignore[attr-defined]
     decoder = Decoder(os.cpu_count() or 1, TOGETHER, choice=choice, gpus=(0,))
     await decoder.start()
     try:
@@ -153,7 +153,7 @@ async def together(work: list[Callable[[], Awaitable[None]]]) -> None:
 
 
 @app.command()
-def mutants(folder: Folder, count: int = 500, stand_in: StandIn = False) -> None:
+def mutants(folder: Folder, count: int = 500, choice: DecoderChoice = "nvdec", stand_in: StandIn = False) -> None:
     """Videos with some bytes changed, by both: nothing hangs, nothing is told otherwise."""
     chance = random.Random(0)
     sources = [path for path in videos_in(folder) if path.stat().st_size < 1 << 20]
@@ -169,7 +169,7 @@ def mutants(folder: Folder, count: int = 500, stand_in: StandIn = False) -> None
 
     async def body() -> None:
         seen: Counter[str] = Counter()
-        async with started("cpu", False) as cores, started("auto", stand_in) as nvdec:
+        async with started("cpu", False) as cores, started(choice, stand_in) as nvdec:
             before = gpu_megabytes()
 
             async def one(path: Path) -> None:
@@ -224,7 +224,7 @@ def cpu_seconds() -> float:
 
 
 @app.command()
-def rate(folder: Folder, seconds: float = 8, stand_in: StandIn = False) -> None:
+def rate(folder: Folder, seconds: float = 8, only: DecoderChoice | None = None, stand_in: StandIn = False) -> None:
     """Frames/s of clips that nobody classifies, with each choice of decoder, in turn."""
 
     async def one(choice: DecoderChoice) -> None:
@@ -247,10 +247,12 @@ def rate(folder: Folder, seconds: float = 8, stand_in: StandIn = False) -> None:
 
             await asyncio.gather(*map(client, range(2 * TOGETHER)))
             took = time.monotonic() - began
+            driver = process_of_nvdec()
+            share = sum(driver.cpu_times()[:2]) / frames * 1000 if driver is not None else 0.0
             figures = f"{frames / took:.0f} frames/s, {(cpu_seconds() - spent) / frames * 1000:.3f} ms of CPU a frame"
-            print(choice, figures, dict(seen), flush=True)
+            print(choice, f"{figures}, {share:.3f} of them NVDEC's process", dict(seen), flush=True)
 
-    for choice in ("cpu", "nvdec", "auto"):
+    for choice in ("cpu", "nvdec", "auto") if only is None else (only,):
         asyncio.run(one(choice))
 
 

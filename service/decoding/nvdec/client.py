@@ -12,6 +12,7 @@ from ..pixels.grid import CropFormat
 from ..spawning import spawn
 from .capacity import sessions_of
 from .control import ANSWERS, MAX_PACKET, Broken, Closed, Open, Ready, Unavailable
+from .packages import missing_package
 
 SERVER_MODULE = f"{__package__}.process"
 # Loading takes a second or two; on a machine that is busy with everything else at once, some more.
@@ -51,6 +52,8 @@ class NvdecClient:
     @classmethod
     async def launch(cls, gpu: int, events: Events) -> "NvdecClient":
         """Start a process for the GPU of that number; returns when it can decode. Raises UnavailableError."""
+        if (lacking := missing_package()) is not None:
+            raise UnavailableError(lacking)
         try:
             process, control = spawn(SERVER_MODULE, environment_of(os.environ), str(gpu))
         except OSError as error:
@@ -120,6 +123,7 @@ class NvdecClient:
                 elif isinstance(answer, Broken):
                     self._reason = answer.reason
         self.alive = False
+        self._control.close()
         self._open.clear()
         self._events.lost(self, self._reason)
         await asyncio.to_thread(self._process.wait)

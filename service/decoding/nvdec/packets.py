@@ -45,7 +45,10 @@ class Packets:
         if source.stream.codec.canonical_name not in CODECS:
             raise NvdecError("unsupported", f"codec {source.codec}")
         self.codec = CODECS[source.stream.codec.canonical_name]
-        self._filter = BitStreamFilterContext(f"{self.codec}_mp4toannexb", source.stream)
+        try:
+            self._filter = BitStreamFilterContext(f"{self.codec}_mp4toannexb", source.stream)
+        except FFmpegError as error:
+            raise NvdecError("damaged", "the container's parameter sets are damaged") from error
         self._packets = source.packets()
         self._zero: int | None = None
         packet = self.first = self._next()

@@ -24,16 +24,17 @@ class Pool:
         self._lock = threading.Lock()
 
     def take(self, stream: Stream) -> DecoderUnit:
-        """One that can be set to the stream. What `make` raises."""
-        size = next(size for size in SIZES if max(stream.width, stream.height) <= size)
+        """The smallest that can be set to the stream. What `make` raises."""
+        needed = max(stream.width, stream.height)
         with self._lock:
-            for unit in reversed(self._idle):
-                if unit.kind == (stream.codec, stream.bits) and unit.size == size:
-                    self._idle.remove(unit)
-                    return unit
+            fitting = [unit for unit in self._idle if unit.kind == (stream.codec, stream.bits) and unit.size >= needed]
+            if fitting:
+                unit = min(reversed(fitting), key=lambda each: each.size)
+                self._idle.remove(unit)
+                return unit
             spare = self._idle.pop(0) if len(self._idle) >= self._room else None
         del spare  # its memory, before new memory is taken
-        return self._make(stream.codec, stream.bits, size)
+        return self._make(stream.codec, stream.bits, next(size for size in SIZES if needed <= size))
 
     def give(self, unit: DecoderUnit) -> None:
         """One that is no longer used, its video over."""

@@ -4,7 +4,6 @@
 in `control`. The process makes ready, gives up for good what it needs no more, and serves decode children.
 """
 
-import importlib.util
 import signal
 import socket
 import sys
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 # As `ps` and `top` show it.
 NAME = "r3d-nvdec"
-PACKAGES = {"PyNvVideoCodec": "PyNvVideoCodec (extra `nvdec`)", "pycuda": "pycuda (extra `gpu`)"}
 
 
 class CannotError(Exception):
@@ -53,9 +51,6 @@ def main() -> None:
 
 def prepare(control: socket.socket, number: int) -> "Server":
     """Load everything, and decode a picture of our own. Raises CannotError."""
-    for package, words in PACKAGES.items():
-        if importlib.util.find_spec(package) is None:
-            raise CannotError(f"the package {words} is not installed")
     limit_files()
     complaints.listen()
     try:

@@ -51,7 +51,7 @@ class Supply:
         if not self._current:
             return "; ".join(self._reasons.values())
         names = ", ".join(dict.fromkeys(client.ready.gpu for client in self._current.values()))
-        return f"{sum(client.ready.units for client in self._current.values())} decoder units of {names}"
+        return f"{self.units} decoder units of {names}"
 
     @property
     def available(self) -> bool:
@@ -59,9 +59,9 @@ class Supply:
         return bool(self._current)
 
     @property
-    def capacity(self) -> int:
-        """How many videos it takes at a time."""
-        return sum(client.free + client.busy for client in self._current.values())
+    def units(self) -> int:
+        """Decoder units that there are."""
+        return sum(client.ready.units for client in self._current.values())
 
     @property
     def busy(self) -> int:
@@ -69,7 +69,11 @@ class Supply:
         return sum(client.busy for client in [*self._current.values(), *self._retired])
 
     def take(self, crop: CropFormat) -> socket.socket | None:
-        """A decode child's end of a connection; None if each process has as many as it takes, or there is none."""
+        """A decode child's end of a connection; None if others wait for one, each process has as many as it takes, or
+        there is none."""
+        return None if self._waiting else self._connect(crop)
+
+    def _connect(self, crop: CropFormat) -> socket.socket | None:
         for client in sorted(self._current.values(), key=lambda client: client.free, reverse=True):
             if client.free:
                 with suppress(OSError):  # it has just gone
@@ -78,17 +82,20 @@ class Supply:
 
     async def wait(self, crop: CropFormat) -> socket.socket | None:
         """As `take`, but waits for its turn; None only when there is no process."""
+        if (found := self.take(crop)) is not None:
+            return found
         while self._current:
-            if not self._waiting and (found := self.take(crop)) is not None:
-                return found
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             try:
                 await turn
             except asyncio.CancelledError:
-                self._next()  # if it came in the same moment
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
+                else:  # it came in the same moment
+                    self._next()
                 raise
-            if (found := self.take(crop)) is not None:
+            if (found := self._connect(crop)) is not None:
                 self._next()
                 return found
         return None

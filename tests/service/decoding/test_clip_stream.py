@@ -94,3 +94,30 @@ def test_a_child_that_reports_progress_keeps_its_slot() -> None:
             assert not slots.locked
 
     run_at_once(body())
+
+
+@pytest.mark.parametrize("given_to_nvdec", [True, False])
+def test_a_child_falls_back_to_the_cpu_once_and_only_from_nvdec(given_to_nvdec: bool) -> None:
+    fallback = sent(messages.Fallback(reason="damaged", detail="a packet gave no frame"))
+
+    async def body() -> None:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with ours, theirs:
+            cores = Slots(1)
+            await cores.acquire(newcomer=False)
+            await cores.acquire(newcomer=True)  # the one more
+            nvdec = Slots(1) if given_to_nvdec else None
+            slots = cores if given_to_nvdec else Slots(1)
+            stream = ClipStream(job_of(Path("unused")), ours, slots, nvdec_slots=nvdec)
+            decoding = asyncio.create_task(all_of(stream))
+            theirs.sendall(fallback)
+            if given_to_nvdec:
+                await asyncio.sleep(1)
+                assert not decoding.done(), "it waits for one of the cores"
+                cores.release()
+                theirs.sendall(fallback)
+            with pytest.raises(ProtocolError, match="fallback out of order"):
+                await decoding
+
+    run_at_once(body())

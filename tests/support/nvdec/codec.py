@@ -143,8 +143,7 @@ class Decoder:
             raise UnsupportedError("Reconfigure Not supported for bit depth change")
         self._bits = itemsize
         if self._size is None or self._announced is not None:
-            assert self._announced in (None, size), "announced with another size"
-            self._size, self._announced = size, None
+            self._size, self._announced = self._announced or size, None
 
     def _misbehave(self, width: int) -> None:
         if width == FAULT:

@@ -21,7 +21,7 @@ from ..processes import new_processes
 from .process import STAND_IN
 
 T = TypeVar("T")
-SECONDS = 60.0
+SECONDS = 100.0
 
 
 @contextmanager
@@ -29,6 +29,7 @@ def stand_in() -> Iterator[None]:
     """In the block, processes that drive NVDEC have the stand-in for a GPU."""
     with pytest.MonkeyPatch.context() as changed:
         changed.setattr("service.decoding.nvdec.client.SERVER_MODULE", STAND_IN)
+        changed.setattr("service.decoding.nvdec.client.missing_package", lambda: None)
         yield
 
 

@@ -1,6 +1,6 @@
 """The process that drives NVDEC, with the stand-in for a GPU.
 
-Run in its place: `monkeypatch.setattr("service.decoding.nvdec.client.SERVER_MODULE", STAND_IN)`.
+Run in its place: see `stand_in` in `decoding`.
 """
 
 import sys
