@@ -12,16 +12,12 @@ from ..settings import DecoderChoice, SandboxPolicy
 from .clip_stream import ClipStream, OnProgress
 from .fork_client import RETRY, Child, ForkClient
 from .messages import Job
-from .nvdec.client import UnavailableError
-from .nvdec.supply import Supply
+from .nvdec.dispatch import Dispatch
 from .sandbox.confinement import Sandbox, missing
 from .slots import Slots
 from .supervision import supervised
 
 logger = logging.getLogger(__name__)
-
-# With `auto`; longer than NVDEC takes for some seconds of video, shorter than a short video waits behind long ones.
-PATIENCE_SECONDS = 5.0
 
 DECODER_ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -49,14 +45,10 @@ class Decoder:
         choice: DecoderChoice = "cpu",
         gpus: Sequence[int] = (),
     ) -> None:
-        """`choice`: what decodes; `gpus`: whose NVDEC. A video that finds NVDEC busy waits; with `auto` it goes to the
-        cores if some can be spared, or if it has waited long."""
+        """`choice`: what decodes; `gpus`: whose NVDEC. See `Dispatch`."""
         self._required = sandbox == "required"
-        self._cores = decode_slots
         self._decode_slots = Slots(decode_slots)
-        self._nvdec = None if choice == "cpu" else Supply(gpus, self._required)
-        self._choice = choice
-        self._nvdec_reason = "R3D_DECODER=cpu"
+        self._nvdec = Dispatch(choice, gpus, decode_slots, self._required)
         self._open_slots = asyncio.Semaphore(open_slots)
         self._open = self._on_cores = 0
         self._client: ForkClient | None = None
@@ -77,12 +69,12 @@ class Decoder:
     @property
     def nvdec(self) -> tuple[bool, str]:
         """Whether NVDEC decodes, and what of it there is, or why it does not."""
-        return (False, self._nvdec_reason) if self._nvdec is None else (self._nvdec.available, self._nvdec.reason)
+        return self._nvdec.state
 
     @property
     def on_nvdec(self) -> int:
         """Videos that NVDEC decodes now."""
-        return 0 if self._nvdec is None else self._nvdec.busy
+        return self._nvdec.busy
 
     async def start(self) -> None:
         """Start what decodes; returns when it can.
@@ -91,19 +83,7 @@ class Decoder:
         be used.
         """
         await self._fork_client()
-        if self._nvdec is not None:
-            await self._start_nvdec(self._nvdec)
-
-    async def _start_nvdec(self, nvdec: Supply) -> None:
-        try:
-            await nvdec.start()
-        except UnavailableError as error:
-            if self._choice == "nvdec":
-                raise StartupError(f"R3D_DECODER=nvdec, but NVDEC cannot be used: {error}") from error
-            self._nvdec, self._nvdec_reason = None, str(error)
-            logger.info("decoding on the CPU; NVDEC cannot be used: %s", error)
-        else:
-            logger.info("decoding by NVDEC, %s%s", nvdec.reason, "" if self._choice == "nvdec" else ", and on the CPU")
+        await self._nvdec.start()
 
     async def _fork_client(self) -> ForkClient:
         """Start the fork server, unless one is alive; returns when it can fork.
@@ -145,8 +125,7 @@ class Decoder:
     async def close(self) -> None:
         """End the fork server, every child, and what drives NVDEC."""
         self._closed = True
-        if self._nvdec is not None:
-            await self._nvdec.close()
+        await self._nvdec.close()
         if self._replacing is not None:
             self._replacing.cancel()
             await asyncio.wait([self._replacing])
@@ -162,7 +141,7 @@ class Decoder:
         Raises DecoderCrashedError when the child dies, DecoderUnavailableError when there is none for a reason that is
         not the video's, and from the stream whatever is wrong with the video.
         """
-        nvdec = await self._connect_nvdec(job)
+        nvdec = await self._nvdec.connect(job.crop, self._on_cores)
         if nvdec is None:
             await self._open_slots.acquire()
             self._on_cores += 1
@@ -185,21 +164,6 @@ class Decoder:
                     yield stream
         finally:
             self._open -= 1
-
-    async def _connect_nvdec(self, job: Job) -> socket.socket | None:
-        """A child's end of a connection to NVDEC; None if the CPU is to decode the video."""
-        if self._nvdec is None:
-            return None
-        if (found := self._nvdec.take(job.crop)) is not None:
-            return found
-        # What feeds NVDEC takes most of a core for each of its units.
-        if self._choice == "auto" and self._on_cores < self._cores - self._nvdec.units:
-            return None
-        try:
-            async with asyncio.timeout(None if self._choice == "nvdec" else PATIENCE_SECONDS):
-                return await self._nvdec.wait(job.crop)
-        except TimeoutError:
-            return None
 
     def _leave(self, nvdec: socket.socket | None) -> None:
         """A video that was given to the cores, if it was, is over."""

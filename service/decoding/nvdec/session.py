@@ -89,8 +89,7 @@ class Session:
         elif kind == FINISH and self._unit is not None:
             self._unit.decode(0, NOTHING)
             found = self._unit.take()
-            self._pool.give(self._unit)
-            self._unit = None
+            self._keep(self._unit)
             self._answer(*found)
         else:
             raise _broken()
@@ -114,8 +113,13 @@ class Session:
             self._unit.take()
         except NvdecError:  # it is left to itself
             self._unit = None
-            return
-        self._pool.give(self._unit)
+        else:
+            self._keep(self._unit)
+
+    def _keep(self, unit: DecoderUnit) -> None:
+        """The video is over; one that gave no frame of it may be in any state."""
+        if unit.gave_frames:
+            self._pool.give(unit)
         self._unit = None
 
     def _answer(self, numbers: bytes, held: int, crops: list[bytes]) -> None:

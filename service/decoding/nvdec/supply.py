@@ -59,6 +59,13 @@ class Supply:
         return bool(self._current)
 
     @property
+    def lacking(self) -> str:
+        """Mechanisms that do not confine each of its processes, in words; empty when all do."""
+        return missing(
+            {name: active for client in self._current.values() for name, active in client.ready.sandbox.items()}
+        )
+
+    @property
     def units(self) -> int:
         """Decoder units that there are."""
         return sum(client.ready.units for client in self._current.values())

@@ -50,6 +50,11 @@ class DecoderUnit:
         self._numbers: list[int] = []
         self._done: list[bytes] = []
 
+    @property
+    def gave_frames(self) -> bool:
+        """Whether there was one of the video that was begun last."""
+        return self._held is not None
+
     def decode(self, number: int, data: Data) -> None:
         """A packet, which must stay as it is until this returns; empty: the video is over. Raises NvdecError."""
         packet = PyNvVideoCodec.PacketData()

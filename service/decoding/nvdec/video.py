@@ -5,9 +5,8 @@ equal it. Frames must come one for each packet, in the order of their times. Any
 a frame that is in doubt has become part of a clip.
 """
 
-import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, partial
 from typing import BinaryIO
@@ -28,6 +27,7 @@ from ..source import Source, frames_claimed
 from ..video import opened_as, rate_of_stream
 from .errors import NvdecError
 from .link import Link
+from .order import Order
 from .packets import Coded, Packets
 from .sequence import CHROMA_420, Sequence
 from .wire import Stream
@@ -35,8 +35,6 @@ from .wire import Stream
 BITS = {"yuv420p": 8, "yuvj420p": 8, "yuv420p10le": 10}
 # swscale rounds differently on other processors than x86-64; a wrong picture differs by far more.
 MAX_LEVELS_APART = 2
-# Frames that wait to be shown, at most 16 of either codec, the one being read, and one more of the parser's.
-MOST_HELD_BACK = 18
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ class NvdecVideo:
         return upright(stored, self._grid.turned, self._first.color_trc)
 
     def _shown(self) -> Iterator[_Shown]:
-        order = _Order()
+        order = Order()
         for coded, stored in self._decoded(order):
             if order.returned == 1:
                 self._check_first(coded, stored)
@@ -112,7 +110,7 @@ class NvdecVideo:
         if order.missing:
             raise NvdecError("damaged", f"{order.missing} packets gave no frame")
 
-    def _decoded(self, order: "_Order") -> Iterator[tuple[Coded, Picture]]:
+    def _decoded(self, order: Order) -> Iterator[tuple[Coded, Picture]]:
         """Packets and their frames' crops, in the order in which they are shown. The next packets are read while NVDEC
         decodes."""
         self._link.begin(self._stream, *self._grid.lines.weights.shape, *self._grid.columns.weights.shape)
@@ -139,49 +137,6 @@ class NvdecVideo:
     @cached_property
     def _expected(self) -> Picture:
         return Conversion(self._first, self._grid).convert(self._first)
-
-
-class _Order:
-    """Packets that were sent, until their frames come.
-
-    NVDEC's parser hands out the packets' times in order, whatever frame it gives them to: that a frame is missing shows
-    in how many are under way.
-    """
-
-    def __init__(self) -> None:
-        self._coded: dict[int, Coded] = {}
-        self._numbers: list[int] = []
-        self.returned = 0
-
-    @property
-    def missing(self) -> int:
-        """Packets whose frames did not come."""
-        return len(self._coded)
-
-    def sent(self, batch: list[Coded]) -> None:
-        """These packets are on their way. Raises NvdecError if two have one time."""
-        for coded in batch:
-            if coded.number in self._coded:
-                raise NvdecError("unsupported", "two packets have one time")
-            self._coded[coded.number] = replace(coded, data=b"")
-            heapq.heappush(self._numbers, coded.number)
-
-    def answered(self, held: int) -> None:
-        """All frames that the packets sent so far give by now were taken; the first came with so many held back.
-
-        Raises NvdecError if they are too few. A decoder holds back as many as it needs to bring them into order; more
-        later than at first is a frame lost.
-        """
-        if self.returned and len(self._coded) > min(held, MOST_HELD_BACK):
-            raise NvdecError("damaged", "a packet gave no frame")
-
-    def take(self, number: int) -> Coded:
-        """The packet of a frame. Raises NvdecError if another's is due."""
-        coded = self._coded.pop(number, None)
-        if coded is None or number != heapq.heappop(self._numbers):
-            raise NvdecError("damaged", "a packet gave more than one frame, or one that is not due")
-        self.returned += 1
-        return coded
 
 
 def _stream_of(first: VideoFrame, packets: Packets) -> Stream:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from service.decoding import decoder as decoders
 from service.decoding.decoder import Decoder
-from service.decoding.nvdec import supply
+from service.decoding.nvdec import dispatch, supply
 from service.decoding.nvdec.client import UnavailableError
 from service.decoding.sandbox.confinement import missing
 from service.errors import StartupError
@@ -101,7 +100,7 @@ def test_nvdec_has_videos_wait_and_auto_gives_them_to_the_cores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stand-in has two units, which are given two videos each."""
-    monkeypatch.setattr(decoders, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(dispatch, "PATIENCE_SECONDS", 0.2)
     path = write_video(tmp_path / "a.mp4", 70, H264, (64, 48))
 
     async def body(nvdec: Decoder) -> list[str]:
@@ -127,11 +126,11 @@ def test_nvdec_has_videos_wait_and_auto_gives_them_to_the_cores(
         return [*decoded, "waited" if waited else "went on"]
 
     assert with_nvdec(body, "nvdec") == ["nvdec"] * 5 + ["waited"]
-    monkeypatch.setattr(decoders, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(dispatch, "PATIENCE_SECONDS", 0.01)
     *decoded, _ = with_nvdec(body, "auto")
     assert decoded == ["nvdec"] * 4 + ["cpu"]
     # With cores to spare nobody waits.
-    monkeypatch.setattr(decoders, "PATIENCE_SECONDS", 3600)
+    monkeypatch.setattr(dispatch, "PATIENCE_SECONDS", 3600)
     *decoded, _ = with_nvdec(body, "auto", slots=3)
     assert decoded == ["nvdec"] * 4 + ["cpu"]
 

@@ -109,6 +109,22 @@ def test_what_the_gpu_does_not_decode_is_refused(stream: dict[str, int]) -> None
     with_connection(body)
 
 
+def test_a_decoder_that_gave_no_frame_is_not_used_again() -> None:
+    def body(connection: socket.socket) -> None:
+        link = Link(connection)
+        link.begin(STREAM, 8, 8)
+        link.finish()
+        assert link.receive() == []
+        link.begin(STREAM, 8, 8)
+        link.begin(STREAM, 8, 8)
+        link.send(packets_of(8))
+        found = link.receive()
+        link.finish()
+        assert len([*found, *link.receive()]) == 8
+
+    with_connection(body)
+
+
 def test_packets_that_are_no_video_are_damage() -> None:
     def body(connection: socket.socket) -> None:
         link = Link(connection)
