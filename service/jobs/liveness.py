@@ -15,8 +15,8 @@ from .job import MAX_STRIKES
 from .tables import CLIPS, JOBS, REPLICAS
 
 # Seconds between two counts of a server, and between two looks at the others.
-BEAT_SECONDS = 2.0
-# So many looks in a row that find nothing new: 12 seconds.
+BEAT_SECONDS = 1.0
+# So many looks in a row that find nothing new: 6 seconds.
 MISSES = 6
 
 

@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 from .. import __version__
 from ..api.examples import ANSWER, JOB
 from ..api.formats import TEXTS
-from ..api.jobs import JobAnswer, JobEvent
+from ..api.jobs import JobAnswer, JobCall, JobEvent
 from ..api.problem import MEDIA_TYPE, problem_of
 from ..api.schemas import FILE_FIELD, ClipEvent, ErrorEvent, Problem, ResultEvent
 from ..errors import (
@@ -56,7 +56,7 @@ LICENCE = {"name": "MIT", "identifier": "MIT"}
 SCHEMAS = "#/components/schemas/{model}"
 EVENTS: dict[str, type[BaseModel]] = {"clip": ClipEvent, "result": ResultEvent, "error": ErrorEvent}
 # No route answers with these alone, so FastAPI does not find them.
-OWN_SCHEMAS: tuple[type[BaseModel], ...] = (Problem, JobAnswer, JobEvent, *EVENTS.values())
+OWN_SCHEMAS: tuple[type[BaseModel], ...] = (Problem, JobAnswer, JobCall, JobEvent, *EVENTS.values())
 
 # Of `POST /v1/classify`. Errors that derive from these are meant too.
 CLASSIFY_ERRORS = (

@@ -183,7 +183,7 @@ def test_docs_and_openapi(server: LiveServer) -> None:
     assert set(classify["responses"]["200"]["content"]) == formats
     assert set(classify["requestBody"]["content"]) == {"multipart/form-data", "application/octet-stream", "video/*"}
     sampled = {"frame_rate", "clips", "stride", "start", "end", "tail", "aggregate", "threshold", "embedding"}
-    headers = {"Prefer", "Idempotency-Key"}
+    headers = {"Prefer", "Idempotency-Key", "webhook"}
     assert {parameter["name"] for parameter in classify["parameters"]} == {
         "top_k",
         "format",
