@@ -169,7 +169,7 @@ class AsyncClient:
         while True:
             try:
                 async for event in self._follow_once(job):
-                    patience.heard(time.monotonic())
+                    patience.heard(time.monotonic(), event)
                     if isinstance(event, ClipEvent):
                         if event.index < clips:
                             continue

@@ -101,15 +101,18 @@ class Patience:
 
     def __init__(self, now: float) -> None:
         self._heard = now
+        self._over = False
 
-    def heard(self, now: float) -> None:
-        """It answered."""
+    def heard(self, now: float, event: Part | None = None) -> None:
+        """It answered, with `event` where a job is followed."""
         self._heard = now
+        self._over = self._over or (isinstance(event, JobEvent) and event.is_over)
 
     def pause(self, error: ClientError, now: float) -> float:
         """Seconds until it is asked again. Raises the error if it does not pass, or nothing was heard for too long."""
+        of_the_job = self._over and isinstance(error, ProblemError)
         away = isinstance(error, ProblemError) and error.kind in AWAY
-        if not (error.passing or away) or now - self._heard > PATIENCE_SECONDS:
+        if of_the_job or not (error.passing or away) or now - self._heard > PATIENCE_SECONDS:
             raise error
         return PAUSE_SECONDS
 

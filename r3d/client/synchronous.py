@@ -168,7 +168,7 @@ class Client:
         while True:
             try:
                 for event in self._follow_once(job):
-                    patience.heard(time.monotonic())
+                    patience.heard(time.monotonic(), event)
                     if isinstance(event, ClipEvent):
                         if event.index < clips:
                             continue

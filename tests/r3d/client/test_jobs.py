@@ -1,6 +1,8 @@
 """Jobs, by both clients."""
 
+import json
 import threading
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from r3d.client import (
 from r3d.client import job as client_job
 from service.api.jobs import JobAnswer, JobEvent, JobProgress
 from service.settings import Settings
+from tests.support.http_server import serving
 from tests.support.live_server import API_KEY, StubServer
 from tests.support.relay import Relay
 from tests.support.waiting import eventually
@@ -110,6 +113,30 @@ def test_a_service_that_stays_away_is_given_up(asking: Asking, monkeypatch: pyte
         relay.cut()
         with pytest.raises(UnreachableError):
             asking.wait(relay.url, None, "x")
+
+
+class FailedJob(BaseHTTPRequestHandler):
+    """A job that has failed for a reason of which another request would be made again."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        FailedJob.asked += 1
+        problem = {"type": "urn:r3d:problem:decoder-unavailable", "title": "", "status": 503, "detail": "three times"}
+        progress = {"clips": 0, "seconds": 0.0}
+        job = {"event": "job", "id": "x", "status": "failed", "created": "2026-11-28T00:00:00Z", "progress": progress}
+        lines = [job, {"event": "error", **problem, "request_id": "r"}]
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in lines))
+
+
+def test_a_job_that_failed_for_a_passing_reason_is_not_followed_again(asking: Asking) -> None:
+    before = FailedJob.asked
+    with serving(FailedJob) as url, pytest.raises(ProblemError) as caught:
+        asking.follow(url, None, "x", print)
+    assert (caught.value.kind, caught.value.passing) == ("decoder-unavailable", True)
+    assert FailedJob.asked == before + 1
 
 
 def test_a_service_that_keeps_no_jobs_is_told(model_directory: Path, video: Path, asking: Asking) -> None:
