@@ -48,6 +48,32 @@ def test_a_process_that_fails_is_replaced_and_its_video_goes_to_the_cpu(tmp_path
     with_nvdec(body)
 
 
+def test_a_video_that_falls_back_takes_an_open_slot_as_the_others_do(tmp_path: Path) -> None:
+    bad = job_of(write_video(tmp_path / "bad.mp4", 70, H264, (codec.WRONG, 48)))
+
+    async def body(nvdec: Decoder) -> None:
+        on_cores: list[int] = []
+        held = asyncio.Event()
+
+        async def one(number: int) -> str:
+            async with nvdec.open(bad) as stream:
+                async for span, _ in stream.clips():
+                    if span.index == 0:
+                        on_cores.append(number)
+                        await held.wait()
+            assert stream.ended is not None
+            return stream.ended.decoder
+
+        videos = [asyncio.create_task(one(number)) for number in range(3)]
+        await eventually_async(lambda: len(on_cores) == 2 and nvdec.open_videos == 3)
+        await asyncio.wait(videos, timeout=1.0)
+        assert len(on_cores) == 2, "the third waits for an open slot"
+        held.set()
+        assert await asyncio.gather(*videos) == ["cpu"] * 3
+
+    with_nvdec(body, open_slots=2)
+
+
 def test_a_killed_process_loses_no_video(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 160, H264, (160, 120))
 
