@@ -121,7 +121,7 @@ class Classifier:
     def saturation(self) -> float:
         """How much there is to do of what can be done at a time; above 1 somebody waits. See `scheduling`."""
         decoding, waiting = self._pipeline.demand
-        return saturation(decoding, waiting, self.decode_slots, self._batcher.places)
+        return saturation(decoding, waiting, self._pipeline.decoding_at_once, self._batcher.places)
 
     def on_failure(self, callback: Callable[[str], None]) -> None:
         """Have `callback` called in this event loop, with the reason, when the last backend has failed for good."""

@@ -40,13 +40,13 @@ def max_requests(queue_clips: int) -> int:
     return max(1, queue_clips // WINDOW)
 
 
-def saturation(decoding: int, waiting: int, decode_slots: int, places: int) -> float:
+def saturation(decoding: int, waiting: int, decoding_at_once: int, places: int) -> float:
     """How much there is to do of what can be done at a time: 1 if all is busy and nobody waits, 2 if as many wait.
 
-    `decoding` videos want a decode slot; `waiting` ones can only wait for the network, as all of their clips that may
-    be are there. `places` clips go through it at once.
+    `decoding` videos want one of the `decoding_at_once` places at a decoder; `waiting` ones can only wait for the
+    network, as all of their clips that may be are there. `places` clips go through it at once.
     """
-    return max(decoding / decode_slots, waiting / max(1, places // WINDOW))
+    return max(decoding / decoding_at_once, waiting / max(1, places // WINDOW))
 
 
 def window(active_videos: int, workers: int) -> int:

@@ -77,6 +77,11 @@ class Decoder:
         """Videos that NVDEC decodes now."""
         return self._nvdec.busy
 
+    @property
+    def at_once(self) -> int:
+        """Videos that may decode at a time, by NVDEC or on the cores."""
+        return self._nvdec.at_once
+
     async def start(self) -> None:
         """Start what decodes; returns when it can.
 
@@ -143,7 +148,7 @@ class Decoder:
         not the video's, and from the stream whatever is wrong with the video.
         """
         place = self._places.place()
-        nvdec = await self._nvdec.connect(job.crop, self._places.taken)
+        nvdec = await self._nvdec.connect(job.crop, self._places.taken, background)
         if nvdec is None:
             await place.take()
         try:
