@@ -36,9 +36,10 @@ class Classifier:
     description: Description
     backend_reason: str | None  # why this backend; None if it was given
     sandbox: Sandbox
+    decode_slots: int  # videos that are decoded at a time on the cores
+    open_slots: int  # videos that are open at a time for that
     _pipeline: Pipeline
     _batcher: Batcher
-    _decode_slots: int
 
     @classmethod
     @asynccontextmanager
@@ -64,7 +65,7 @@ class Classifier:
             await decoding
             _log(manifest, description)
             pipeline = Pipeline(settings, manifest, decoder, batcher)
-            yield cls(manifest, description, reason, decoder.sandbox, pipeline, batcher, slots)
+            yield cls(manifest, description, reason, decoder.sandbox, slots, open_slots, pipeline, batcher)
 
     async def classify(
         self,
@@ -120,7 +121,7 @@ class Classifier:
     def saturation(self) -> float:
         """How much there is to do of what can be done at a time; above 1 somebody waits. See `scheduling`."""
         decoding, waiting = self._pipeline.demand
-        return saturation(decoding, waiting, self._decode_slots, self._batcher.places)
+        return saturation(decoding, waiting, self._pipeline.decoding_at_once, self._batcher.places)
 
     def on_failure(self, callback: Callable[[str], None]) -> None:
         """Have `callback` called in this event loop, with the reason, when the last backend has failed for good."""

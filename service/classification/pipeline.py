@@ -131,9 +131,15 @@ class Pipeline:
 
     @property
     def demand(self) -> tuple[int, int]:
-        """Videos in progress: those that decode or want to, and those that can only wait for the network."""
-        waiting = sum(run.window.locked() or run.decoded > 0 for run in self._runs)
-        return len(self._runs) - waiting, waiting
+        """Videos that somebody waits for: that decode or want to, and that can only wait for the network."""
+        runs = [run for run in self._runs if not run.background]
+        waiting = sum(run.window.locked() or run.decoded > 0 for run in runs)
+        return len(runs) - waiting, waiting
+
+    @property
+    def decoding_at_once(self) -> int:
+        """Videos that may decode at a time, by NVDEC or on the cores."""
+        return self._decoder.at_once
 
     @property
     def open_videos(self) -> int:

@@ -22,14 +22,17 @@ def open_slots(decode_slots: int) -> int:
 
 
 def slots_that_fit(decode_slots: int, decode_bytes: int, memory: int) -> tuple[int, int]:
-    """Decode slots and open slots, at least one: every open video may take `decode_bytes` of `memory` bytes."""
+    """Decode slots, at least one, and open slots, at least two, so that a job leaves one to requests.
+
+    Every open video may take `decode_bytes` of `memory` bytes.
+    """
     fitting = max(1, (memory - SERVER_BYTES) // decode_bytes)
-    return min(decode_slots, fitting), min(open_slots(decode_slots), fitting)
+    return min(decode_slots, fitting), min(open_slots(decode_slots), max(2, fitting))
 
 
-def jobs_at_once(decode_slots: int) -> int:
-    """Jobs worked on at a time: their videos leave three quarters of the open slots to requests."""
-    return decode_slots
+def jobs_at_once(decode_slots: int, opened: int) -> int:
+    """Jobs worked on at a time, at least one: their videos leave three quarters of the `opened` slots to requests."""
+    return max(1, min(decode_slots, opened // OPEN_PER_DECODE_SLOT))
 
 
 def max_requests(queue_clips: int) -> int:
@@ -37,13 +40,13 @@ def max_requests(queue_clips: int) -> int:
     return max(1, queue_clips // WINDOW)
 
 
-def saturation(decoding: int, waiting: int, decode_slots: int, places: int) -> float:
+def saturation(decoding: int, waiting: int, decoding_at_once: int, places: int) -> float:
     """How much there is to do of what can be done at a time: 1 if all is busy and nobody waits, 2 if as many wait.
 
-    `decoding` videos want a decode slot; `waiting` ones can only wait for the network, as all of their clips that may
-    be are there. `places` clips go through it at once.
+    `decoding` videos want one of the `decoding_at_once` places at a decoder; `waiting` ones can only wait for the
+    network, as all of their clips that may be are there. `places` clips go through it at once.
     """
-    return max(decoding / decode_slots, waiting / max(1, places // WINDOW))
+    return max(decoding / decoding_at_once, waiting / max(1, places // WINDOW))
 
 
 def window(active_videos: int, workers: int) -> int:

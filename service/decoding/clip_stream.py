@@ -8,7 +8,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import numpy as np
 from pydantic import ValidationError
@@ -82,18 +82,20 @@ class ClipStream:
         slots: Slots,
         on_progress: OnProgress | None = None,
         background: bool = False,
-        nvdec_slots: Slots | None = None,
+        to_cores: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """`connection`, non-blocking, leads to a child that works on `job`; `slots` are the decode slots.
 
         `on_progress` is called with `progress` when the child says how far it is, between clips that take long.
-        `background`: it lets other videos have the slots first. `nvdec_slots` take the slots' place as long as NVDEC
-        decodes the video.
+        `background`: it lets other videos have the slots first. `to_cores` if NVDEC decodes the video, which takes none
+        of the slots: awaited before the cores decode it instead.
         """
         self._job = job
         self._connection = connection
         self._slots = slots
-        self._nvdec_slots = nvdec_slots
+        self._to_cores = to_cores
+        # NVDEC's videos wait for none of the cores.
+        self._nvdec_slots = Slots(1) if to_cores is not None else None
         self._on_progress = on_progress
         self._background = background
         self._frames = 0
@@ -118,20 +120,22 @@ class ClipStream:
             if isinstance(message, Failed):
                 raise ERRORS[message.error](message.detail)
             if isinstance(message, Fallback):
-                self._fall_back(message)
+                await self._fall_back(message)
                 continue
             if isinstance(message, Ended):
                 self.ended = message
                 return
             yield message, frames
 
-    def _fall_back(self, message: Fallback) -> None:
+    async def _fall_back(self, message: Fallback) -> None:
         """What comes next takes a decode slot."""
-        if self._nvdec_slots is None:
+        to_cores, self._to_cores = self._to_cores, None
+        if to_cores is None:
             raise ProtocolError("fallback out of order")
         # The words are of a process that has met untrusted bytes.
         logger.debug("decoded on the CPU, not by NVDEC: %s (%r)", message.reason, message.detail)
         self._nvdec_slots = None
+        await to_cores()
 
     async def _ask(self) -> tuple[Answer, Frames]:
         """Ask for a clip, and receive what the child answers, while holding a decode slot.

@@ -13,6 +13,7 @@ from .clip_stream import ClipStream, OnProgress
 from .fork_client import RETRY, Child, ForkClient
 from .messages import Job
 from .nvdec.dispatch import Dispatch
+from .place import Places
 from .sandbox.confinement import Sandbox, missing
 from .slots import Slots
 from .supervision import supervised
@@ -33,8 +34,8 @@ DECODER_ENVIRONMENT = {
 class Decoder:
     """Decodes videos, each in a confined child process. Use it in the event loop it was started in.
 
-    At most `open_slots` videos are open at a time, and `decode_slots` of them decode; a decode slot changes hands with
-    every clip.
+    At most `open_slots` videos are open at a time on the cores, and `decode_slots` of them decode; a decode slot
+    changes hands with every clip. A video that NVDEC decodes takes neither, until it falls back to the cores.
     """
 
     def __init__(
@@ -49,8 +50,8 @@ class Decoder:
         self._required = sandbox == "required"
         self._decode_slots = Slots(decode_slots)
         self._nvdec = Dispatch(choice, gpus, decode_slots, self._required)
-        self._open_slots = asyncio.Semaphore(open_slots)
-        self._open = self._on_cores = 0
+        self._places = Places(open_slots)
+        self._open = 0
         self._client: ForkClient | None = None
         self._starting = asyncio.Lock()
         self._replacing: asyncio.Task[None] | None = None
@@ -75,6 +76,11 @@ class Decoder:
     def on_nvdec(self) -> int:
         """Videos that NVDEC decodes now."""
         return self._nvdec.busy
+
+    @property
+    def at_once(self) -> int:
+        """Videos that may decode at a time, by NVDEC or on the cores."""
+        return self._nvdec.at_once
 
     async def start(self) -> None:
         """Start what decodes; returns when it can.
@@ -141,35 +147,28 @@ class Decoder:
         Raises DecoderCrashedError when the child dies, DecoderUnavailableError when there is none for a reason that is
         not the video's, and from the stream whatever is wrong with the video.
         """
-        nvdec = await self._nvdec.connect(job.crop, self._on_cores)
+        place = self._places.place()
+        nvdec = await self._nvdec.connect(job.crop, self._places.taken, background)
         if nvdec is None:
-            await self._open_slots.acquire()
-            self._on_cores += 1
+            await place.take()
         try:
             client, child, ours = await self._fork(job, nvdec)
         except BaseException:
-            self._leave(nvdec)
+            place.leave()
             raise
         finally:
             nvdec.close() if nvdec is not None else None
         # A child holds its slot until it is gone.
-        child.ended.add_done_callback(lambda _: self._leave(nvdec))
+        child.ended.add_done_callback(lambda _: place.leave())
         self._open += 1
         try:
             with ours:
-                # NVDEC's videos wait for none of the cores.
-                nvdec_slots = Slots(1) if nvdec is not None else None
-                stream = ClipStream(job, ours, self._decode_slots, on_progress, background, nvdec_slots)
+                to_cores = place.take if nvdec is not None else None
+                stream = ClipStream(job, ours, self._decode_slots, on_progress, background, to_cores)
                 async with supervised(client, child, stream):
                     yield stream
         finally:
             self._open -= 1
-
-    def _leave(self, nvdec: socket.socket | None) -> None:
-        """A video that was given to the cores, if it was, is over."""
-        if nvdec is None:
-            self._on_cores -= 1
-            self._open_slots.release()
 
     async def _fork(self, job: Job, nvdec: socket.socket | None) -> tuple[ForkClient, Child, socket.socket]:
         """A child for the job, and our end of the connection to it."""

@@ -74,7 +74,8 @@ class Jobs:
             at = Workplace(classifier, assignments, files, changes, metrics, settings.jobs_timeout_seconds, on_end)
             liveness = Liveness(database, problem_of(LOST, "").model_dump_json())
             retention = Retention(database, files, settings.jobs_ttl_seconds)
-            runner = Runner(at, liveness, retention, jobs_at_once(settings.decode_workers))
+            at_once = jobs_at_once(classifier.decode_slots, classifier.open_slots)
+            runner = Runner(at, liveness, retention, at_once)
             submissions = Submissions(database, Limits(settings.jobs_waiting, settings.jobs_bytes))
             try:
                 await runner.start()

@@ -43,7 +43,7 @@ class NvdecClient:
         self._events = events
         self._listener: asyncio.Task[None] | None = None
         self._reason = "it ended"
-        self._open: set[int] = set()
+        self._open: dict[int, bool] = {}  # whether in the background, by number
         self.opened = 0
         self.damaged = 0
         self.ready = Ready(gpu="", units=0, sandbox={})
@@ -96,7 +96,12 @@ class NvdecClient:
         """How many it serves."""
         return len(self._open)
 
-    def open(self, crop: CropFormat) -> socket.socket:
+    @property
+    def in_background(self) -> int:
+        """How many of these nobody waits for."""
+        return sum(self._open.values())
+
+    def open(self, crop: CropFormat, background: bool = False) -> socket.socket:
         """The end of a connection for one decode child. Raises OSError when the process is gone."""
         theirs, ours = socket.socketpair()
         with ours:
@@ -108,7 +113,7 @@ class NvdecClient:
                 theirs.close()
                 raise
         self.opened = number
-        self._open.add(number)
+        self._open[number] = background
         return theirs
 
     async def _listen(self) -> None:
@@ -117,7 +122,7 @@ class NvdecClient:
             while packet := await loop.sock_recv(self._control, MAX_PACKET):
                 answer = ANSWERS.validate_json(packet)
                 if isinstance(answer, Closed):
-                    self._open.discard(answer.number)
+                    self._open.pop(answer.number, None)
                     self.damaged += answer.damaged
                     self._events.closed(self, answer)
                 elif isinstance(answer, Broken):

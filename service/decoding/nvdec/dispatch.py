@@ -38,6 +38,12 @@ class Dispatch:
         """Videos that NVDEC decodes now."""
         return 0 if self._supply is None else self._supply.busy
 
+    @property
+    def at_once(self) -> int:
+        """Videos that may decode at a time: NVDEC's, and, unless every video waits for NVDEC, the cores'."""
+        sessions = 0 if self._supply is None else self._supply.sessions
+        return sessions if sessions and self._choice == "nvdec" else sessions + self._cores
+
     async def start(self) -> None:
         """Returns when it is known what there is. Raises StartupError if NVDEC was asked for and cannot be used."""
         if self._supply is None:
@@ -56,21 +62,21 @@ class Dispatch:
         if self._supply.lacking:
             logger.warning("what drives NVDEC is not confined by %s", self._supply.lacking)
 
-    async def connect(self, crop: CropFormat, on_cores: int) -> socket.socket | None:
+    async def connect(self, crop: CropFormat, on_cores: int, background: bool = False) -> socket.socket | None:
         """A decode child's end of a connection to NVDEC; None if the cores are to decode its video.
 
-        `on_cores`: videos that they have.
+        `on_cores`: videos that they have. `background`: nobody waits for it, so that it leaves half of NVDEC to others.
         """
         if self._supply is None:
             return None
-        if (found := self._supply.take(crop)) is not None:
+        if (found := self._supply.take(crop, background)) is not None:
             return found
         # What feeds NVDEC takes most of a core for each of its units.
         if self._choice == "auto" and on_cores < self._cores - self._supply.units:
             return None
         try:
             async with asyncio.timeout(None if self._choice == "nvdec" else PATIENCE_SECONDS):
-                return await self._supply.wait(crop)
+                return await self._supply.wait(crop, background)
         except TimeoutError:
             return None
 

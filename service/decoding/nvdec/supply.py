@@ -10,8 +10,10 @@ from collections import deque
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 
+from ...turns import Turns
 from ..pixels.grid import CropFormat
 from ..sandbox.confinement import missing
+from .capacity import sessions_of
 from .client import Events, NvdecClient, UnavailableError
 from .control import Closed
 
@@ -33,6 +35,8 @@ class Supply:
         self._current: dict[int, NvdecClient] = {}
         self._retired: set[NvdecClient] = set()
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._background: deque[asyncio.Future[None]] = deque()  # that wait too
+        self._turns = Turns()
         self._tasks: set[asyncio.Task[None]] = set()
         self._reasons: dict[int, str] = {}
         self._worn: set[NvdecClient] = set()  # their successors are being started
@@ -75,46 +79,66 @@ class Supply:
         """How many it has now."""
         return sum(client.busy for client in [*self._current.values(), *self._retired])
 
-    def take(self, crop: CropFormat) -> socket.socket | None:
-        """A decode child's end of a connection; None if others wait for one, each process has as many as it takes, or
-        there is none."""
-        return None if self._waiting else self._connect(crop)
+    @property
+    def sessions(self) -> int:
+        """Connections that there may be at a time."""
+        return sum(sessions_of(client.ready.units) for client in self._current.values())
 
-    def _connect(self, crop: CropFormat) -> socket.socket | None:
+    def take(self, crop: CropFormat, background: bool = False) -> socket.socket | None:
+        """A decode child's end of a connection; None if others wait for one, each process has as many as it takes, or
+        there is none. What is done in the background has half of them at most."""
+        waits = self._waiting or (background and self._background)
+        return None if waits else self._connect(crop, background)
+
+    def _connect(self, crop: CropFormat, background: bool) -> socket.socket | None:
+        if background and not self._spares_one:
+            return None
         for client in sorted(self._current.values(), key=lambda client: client.free, reverse=True):
             if client.free:
                 with suppress(OSError):  # it has just gone
-                    return client.open(crop)
+                    return client.open(crop, background)
         return None
 
-    async def wait(self, crop: CropFormat) -> socket.socket | None:
+    @property
+    def _spares_one(self) -> bool:
+        """Whether the background may have one more."""
+        return 2 * sum(client.in_background for client in self._current.values()) < self.sessions
+
+    async def wait(self, crop: CropFormat, background: bool = False) -> socket.socket | None:
         """As `take`, but waits for its turn; None only when there is no process."""
-        if (found := self.take(crop)) is not None:
+        if (found := self.take(crop, background)) is not None:
             return found
+        waiting = self._background if background else self._waiting
         while self._current:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
+            waiting.append(turn)
             try:
                 await turn
             except asyncio.CancelledError:
-                if turn in self._waiting:
-                    self._waiting.remove(turn)
+                if turn in waiting:
+                    waiting.remove(turn)
                 else:  # it came in the same moment
                     self._next()
                 raise
-            if (found := self._connect(crop)) is not None:
+            found = self._connect(crop, background)
+            if found is not None or background:  # there may be room for others where the background has its half
                 self._next()
+            if found is not None:
                 return found
         return None
 
     def _next(self) -> None:
         """It is the turn of the first that waits, if there is one for whom there is room, or no process."""
         room = not self._current or any(client.free for client in self._current.values())
-        while room and self._waiting:
-            turn = self._waiting.popleft()
+        while room and (waiting := self._next_queue()):
+            turn = waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
+
+    def _next_queue(self) -> deque[asyncio.Future[None]]:
+        may_go = bool(self._background) and (not self._current or self._spares_one)
+        return self._background if self._turns.background_is_next(may_go, bool(self._waiting)) else self._waiting
 
     async def _launch(self, gpu: int) -> bool:
         """Whether a process is there for the GPU."""

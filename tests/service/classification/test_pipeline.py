@@ -8,7 +8,7 @@ import pytest
 
 from engine_builder.manifest import Manifest, Sampling
 from service.classification.pipeline import Pipeline
-from service.classification.query import Query
+from service.classification.query import Query, Terms
 from service.classification.results import ClipResult
 from service.classification.scheduling import WINDOW
 from service.decoding.decoder import Decoder
@@ -49,6 +49,22 @@ def test_clips_in_order_and_the_vote(tmp_path: Path, manifest: Manifest) -> None
         assert done.total_seconds > 0
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(("background", "expected"), [(False, 1), (True, 0)])
+def test_what_nobody_waits_for_is_no_demand(
+    tmp_path: Path, manifest: Manifest, background: bool, expected: int
+) -> None:
+    video = shades(tmp_path / "a.mp4", 40)
+    found: list[int] = []
+
+    async def run() -> None:
+        async with pipeline_of(BrightnessBackend(), manifest) as (pipeline, _):
+            terms = Terms(background=background)
+            await pipeline.classify(video, on_clip=lambda _: found.append(sum(pipeline.demand)), terms=terms)
+
+    asyncio.run(run())
+    assert found == [expected]
 
 
 def test_several_samplings_of_one_video_are_answered_as_each_alone(tmp_path: Path, manifest: Manifest) -> None:

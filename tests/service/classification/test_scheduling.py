@@ -10,6 +10,12 @@ def test_four_videos_open_for_each_that_is_decoded(slots: int, expected: int) ->
     assert scheduling.open_slots(slots) == expected
 
 
+@pytest.mark.parametrize(("slots", "opened", "expected"), [(1, 4, 1), (4, 16, 4), (16, 6, 1), (6, 16, 4), (2, 2, 1)])
+def test_jobs_leave_open_slots_to_requests(slots: int, opened: int, expected: int) -> None:
+    """Three quarters of them; or one, where there are but two."""
+    assert scheduling.jobs_at_once(slots, opened) == expected
+
+
 @pytest.mark.parametrize(("queue_clips", "expected"), [(256, 64), (8, 2), (7, 1), (4, 1), (1, 1)])
 def test_as_many_requests_as_their_clips_find_room(queue_clips: int, expected: int) -> None:
     assert scheduling.max_requests(queue_clips) == expected

@@ -107,16 +107,25 @@ def test_a_child_falls_back_to_the_cpu_once_and_only_from_nvdec(given_to_nvdec: 
             cores = Slots(1)
             await cores.acquire(newcomer=False)
             await cores.acquire(newcomer=True)  # the one more
-            nvdec = Slots(1) if given_to_nvdec else None
+            places = asyncio.Semaphore(0)
+
+            async def to_cores() -> None:
+                await places.acquire()
+
             slots = cores if given_to_nvdec else Slots(1)
-            stream = ClipStream(job_of(Path("unused")), ours, slots, nvdec_slots=nvdec)
+            stream = ClipStream(job_of(Path("unused")), ours, slots, to_cores=to_cores if given_to_nvdec else None)
             decoding = asyncio.create_task(all_of(stream))
             theirs.sendall(fallback)
             if given_to_nvdec:
+                theirs.sendall(fallback)
+                cores.release()
+                await asyncio.sleep(1)
+                assert not decoding.done(), "it waits until the cores may have it open"
+                await cores.acquire(newcomer=True)
+                places.release()
                 await asyncio.sleep(1)
                 assert not decoding.done(), "it waits for one of the cores"
                 cores.release()
-                theirs.sendall(fallback)
             with pytest.raises(ProtocolError, match="fallback out of order"):
                 await decoding
 

@@ -34,12 +34,16 @@ def stand_in() -> Iterator[None]:
 
 
 def with_nvdec(
-    body: Callable[[Decoder], Awaitable[T]], choice: DecoderChoice = "nvdec", gpus: Sequence[int] = (0,), slots: int = 2
+    body: Callable[[Decoder], Awaitable[T]],
+    choice: DecoderChoice = "nvdec",
+    gpus: Sequence[int] = (0,),
+    slots: int = 2,
+    open_slots: int | None = None,
 ) -> T:
     """Run `body` with a decoder that has NVDEC, and see that no process is left."""
 
     async def run() -> T:
-        decoder = Decoder(slots, slots * OPEN_PER_SLOT, choice=choice, gpus=gpus)
+        decoder = Decoder(slots, open_slots or slots * OPEN_PER_SLOT, choice=choice, gpus=gpus)
         try:
             await decoder.start()
             return await asyncio.wait_for(body(decoder), SECONDS)

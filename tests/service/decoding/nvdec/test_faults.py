@@ -13,6 +13,7 @@ from service.decoding.nvdec import dispatch, supply
 from service.decoding.nvdec.client import UnavailableError
 from service.decoding.sandbox.confinement import missing
 from service.errors import StartupError
+from service.settings import DecoderChoice
 
 from ....support.jobs import job_of
 from ....support.nvdec import codec
@@ -46,6 +47,32 @@ def test_a_process_that_fails_is_replaced_and_its_video_goes_to_the_cpu(tmp_path
         assert ended.decoder == "nvdec"
 
     with_nvdec(body)
+
+
+def test_a_video_that_falls_back_takes_an_open_slot_as_the_others_do(tmp_path: Path) -> None:
+    bad = job_of(write_video(tmp_path / "bad.mp4", 70, H264, (codec.WRONG, 48)))
+
+    async def body(nvdec: Decoder) -> None:
+        on_cores: list[int] = []
+        held = asyncio.Event()
+
+        async def one(number: int) -> str:
+            async with nvdec.open(bad) as stream:
+                async for span, _ in stream.clips():
+                    if span.index == 0:
+                        on_cores.append(number)
+                        await held.wait()
+            assert stream.ended is not None
+            return stream.ended.decoder
+
+        videos = [asyncio.create_task(one(number)) for number in range(3)]
+        await eventually_async(lambda: len(on_cores) == 2 and nvdec.open_videos == 3)
+        await asyncio.wait(videos, timeout=1.0)
+        assert len(on_cores) == 2, "the third waits for an open slot"
+        held.set()
+        assert await asyncio.gather(*videos) == ["cpu"] * 3
+
+    with_nvdec(body, open_slots=2)
 
 
 def test_a_killed_process_loses_no_video(tmp_path: Path) -> None:
@@ -133,6 +160,39 @@ def test_nvdec_has_videos_wait_and_auto_gives_them_to_the_cores(
     monkeypatch.setattr(dispatch, "PATIENCE_SECONDS", 3600)
     *decoded, _ = with_nvdec(body, "auto", slots=3)
     assert decoded == ["nvdec"] * 4 + ["cpu"]
+
+
+def test_the_background_leaves_half_of_nvdec_to_others(tmp_path: Path) -> None:
+    """The stand-in has two units, which are given two videos each."""
+    path = write_video(tmp_path / "a.mp4", 70, H264, (64, 48))
+
+    async def body(nvdec: Decoder) -> None:
+        held = asyncio.Event()
+
+        async def job() -> str:
+            async with nvdec.open(job_of(path), background=True) as stream:
+                async for _ in stream.clips():
+                    await held.wait()
+            assert stream.ended is not None
+            return stream.ended.decoder
+
+        jobs = [asyncio.create_task(job()) for _ in range(4)]
+        await eventually_async(lambda: nvdec.on_nvdec == 2)
+        _, ended, _ = await decode(nvdec, job_of(path))
+        assert ended.decoder == "nvdec", "jobs that wait hold nobody up"
+        await eventually_async(lambda: nvdec.on_nvdec == 2)
+        held.set()
+        assert await asyncio.gather(*jobs) == ["nvdec"] * 4
+
+    with_nvdec(body)
+
+
+@pytest.mark.parametrize(("choice", "expected"), [("nvdec", 4), ("auto", 4 + 3)])
+def test_as_many_decode_at_once_as_nvdec_and_the_cores_take(choice: DecoderChoice, expected: int) -> None:
+    async def body(nvdec: Decoder) -> None:
+        assert nvdec.at_once == expected
+
+    with_nvdec(body, choice, slots=3)
 
 
 def test_its_process_is_confined() -> None:
