@@ -125,6 +125,13 @@ def test_an_answer_is_held_until_the_job_is_over_or_the_time_is(serve: Serve, vi
     assert sent.known(job, wait=25)["status"] == "succeeded"
 
 
+def test_an_answer_is_held_longer_than_a_request_may_take(serve: Serve, video: Path) -> None:
+    sent = serve(request_timeout_seconds=0.1)
+    sent.server.gate.close()
+    job = sent.send(video.read_bytes())
+    assert sent.known(job, wait=0.5)["status"] in ("queued", "running")
+
+
 def test_a_job_is_cancelled_on_a_server_that_does_not_work_on_it(serve: Serve, video: Path, tmp_path: Path) -> None:
     worker = serve()
     worker.server.gate.close()
