@@ -26,7 +26,10 @@ def test_a_job_has_the_answer_that_a_request_has(serve: Serve, video: Path) -> N
     assert done["status"] == "succeeded"
     assert done["progress"] == {"clips": 2, "seconds": 3.0, "of_seconds": 3.0}
     assert done["created"] <= done["started"] <= done["finished"]
+    assert sent.server.metric("r3d_seconds_count", stage="inference") == 2
+    assert sent.server.metric("r3d_seconds_count", stage="queue") is None  # it is of requests alone
     direct = sent.server.post(content, top_k=2).json()
+    assert sent.server.metric("r3d_seconds_count", stage="queue") == 2
     assert without_timing(done["result"]) == without_timing(direct)
     shorter = sent.known(first["id"], view="segments")["result"]
     assert without_timing(shorter) == without_timing(direct) | {"clips": []}
