@@ -64,7 +64,7 @@ class Attempt:
 
     def __post_init__(self) -> None:
         self._asked = Asked.of(self.job.asked)
-        self._record = RequestRecord(self.at.metrics)
+        self._record = RequestRecord(self.at.metrics, background=True)
 
     def lose(self) -> None:
         """The job is not this server's any more: end without changing anything."""

@@ -15,9 +15,17 @@ import platformdirs
 from ..api.problem import problem_of
 from ..classification.classifier import Classifier
 from ..classification.scheduling import jobs_at_once
-from ..errors import JobLostError, JobsStorageError, JobsUnavailableError, ServiceError, StartupError
+from ..errors import (
+    JobLostError,
+    JobsStorageError,
+    JobsUnavailableError,
+    NotReadyError,
+    ServiceError,
+    StartupError,
+)
 from ..settings import Settings
 from ..telemetry.metrics import Metrics
+from .arrivals import Arrivals
 from .assignments import Assignments
 from .attempt import Workplace
 from .changes import LOOK_SECONDS, Changes, soon
@@ -34,6 +42,8 @@ from .webhooks.targets import Targets
 
 OFF = "off"
 SQLITE_FILE = "jobs.sqlite"
+# For a client that waits for a job on a server that is to end.
+RETRY = {"Retry-After": "5"}
 LOST = JobLostError("its server ended three times while it worked on this job; the video may be why")
 
 
@@ -53,6 +63,7 @@ class Jobs:
 
     files: Files
     submissions: Submissions
+    arrivals: Arrivals
     outbox: Outbox
     targets: Targets
     changes: Changes
@@ -80,7 +91,8 @@ class Jobs:
             try:
                 await runner.start()
                 outbox, targets = Outbox(database), _targets(settings)
-                yield cls(files, submissions, outbox, targets, changes, asyncio.Event(), runner, model)
+                arrivals, closing = Arrivals(submissions.check_room), asyncio.Event()
+                yield cls(files, submissions, arrivals, outbox, targets, changes, closing, runner, model)
             except JobsUnavailableError as error:
                 raise StartupError(error.detail) from error
             finally:
@@ -138,15 +150,20 @@ class Jobs:
         return found
 
     async def wait(self, job: str, owner: str, seconds: float) -> Job:
-        """The job when it is over, or as it is after `seconds`, or when the server ends. Raises NoSuchJobError."""
+        """The job when it is over, or as it is after `seconds`, whichever is first.
+
+        Raises NoSuchJobError, and NotReadyError when the server is to end before that.
+        """
         with self.changes.of(job) as changed:
             deadline = time.monotonic() + seconds
             while True:
                 changed.clear()
                 found = await self.submissions.find(job, owner)
                 left = deadline - time.monotonic()
-                if found.is_over or left <= 0 or self.closing.is_set():
+                if found.is_over or left <= 0:
                     return found
+                if self.closing.is_set():
+                    raise NotReadyError("the server is shutting down; ask another, or a little later", RETRY)
                 await soon(changed, min(left, LOOK_SECONDS))
 
     def drain(self) -> None:

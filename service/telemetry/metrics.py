@@ -56,7 +56,7 @@ class Metrics:
         self.batch_clips = Histogram("r3d_batch_clips", "Clips per batch", buckets=BATCH_BUCKETS, registry=registry)
         self.seconds = Histogram(
             "r3d_seconds",
-            "Time by stage: upload, decode and total per request, queue and inference per clip",
+            "Time by stage: upload, decode and total per request, queue (not of jobs) and inference per clip",
             ["stage"],
             buckets=SECONDS_BUCKETS,
             registry=registry,

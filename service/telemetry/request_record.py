@@ -40,13 +40,14 @@ class Span:
 
 @dataclass
 class RequestRecord:
-    """Filled while a request is answered, in the event loop."""
+    """Filled while a request is answered, or a job worked on (`background`), in the event loop."""
 
     metrics: Metrics
     started: float = field(default_factory=time.monotonic)
     outcome: str = "ok"
     facts: dict[str, str | int | float] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
+    background: bool = False
     _traced_age: float = 0.0
     _clips: int = 0
     _frames: int = 0
@@ -66,7 +67,8 @@ class RequestRecord:
         self.metrics.clips.inc()
         self.metrics.frames.inc(max(0, result.span.end_frame - self._frames))
         self._frames = result.span.end_frame
-        self._spend("queue", outcome.submitted, outcome.started)
+        if not self.background:  # a job waits for requests: its time would be taken for theirs
+            self._spend("queue", outcome.submitted, outcome.started)
         self.metrics.seconds.labels("inference").observe(outcome.inference_seconds)
         if self._is_traced(outcome.finished):
             clip = {"clip": result.span.index}

@@ -28,7 +28,7 @@ class Admission:
         self.clock = clock
         self._limit = limit
         self._slow_limit = limit - limit // KEPT_FOR_QUICK
-        self._active = self._places = self._slow = 0
+        self._active = self._places = self._slow = self._attending = 0
         self._finished: deque[float] = deque(maxlen=REMEMBERED)
         self._idle = asyncio.Event()
         self._idle.set()
@@ -57,12 +57,19 @@ class Admission:
 
     @contextmanager
     def attend(self) -> Iterator[None]:
-        """Be in progress for the length of the block, with no clips that would need a place."""
+        """Upload a job for the length of the block: it needs no place, but there are no more of them than places.
+
+        Raises QueueFullError.
+        """
+        if self._attending >= self._limit:
+            raise self._full(f"{self._attending} jobs are being uploaded, as many as are admitted")
+        self._attending += 1
         self._active += 1
         self._idle.clear()
         try:
             yield
         finally:
+            self._attending -= 1
             self._ended()
 
     def take(self) -> None:

@@ -47,7 +47,7 @@ async def classify_upload(
     with lifecycle.admission.enter() as visit:
         async with AsyncExitStack() as stack:
             receiving = receive(request, lifecycle.spool, lifecycle.settings, visit.uploading)
-            upload = await unless(stack.enter_async_context(receiving), _given_up(lifecycle))
+            upload = await unless(stack.enter_async_context(receiving), given_up(lifecycle))
             visit.uploaded()
             record.uploaded(started, upload.size)
             uploaded = time.monotonic() - started
@@ -63,10 +63,11 @@ async def guarded(request: Request, lifecycle: Lifecycle, work: Coroutine[Any, A
     """
     seconds = lifecycle.settings.request_timeout_seconds
     late = (asyncio.sleep(seconds), lambda: DeadlineError(f"not done within {seconds:g} s"))
-    return await unless(work, (disconnected(request), ClientDisconnect), _given_up(lifecycle), late)
+    return await unless(work, (disconnected(request), ClientDisconnect), given_up(lifecycle), late)
 
 
-def _given_up(lifecycle: Lifecycle) -> Reason:
+def given_up(lifecycle: Lifecycle) -> Reason:
+    """The server ends, and waits no longer: the work ends with NotReadyError."""
     return lifecycle.aborted.wait(), lifecycle.refusal
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from ...api.formats import TEXTS
@@ -24,7 +25,7 @@ from ...errors import (
 from ...jobs.job import Job
 from ...jobs.jobs import Jobs
 from ...jobs.told import answer, problem_of_job, summary
-from ..classify import guarded
+from ..classify import disconnected, given_up, unless
 from ..key import Key
 from ..lifecycle import lifecycle_of
 from ..negotiation import wanted_format
@@ -89,7 +90,8 @@ async def job(request: Request, job_id: str, parameters: Annotated[JobParameters
     if wanted == "ndjson":
         found = await kept.submissions.find(job_id, owner)
         return FollowAnswer(request, kept, found, parameters.view == "segments")
-    found = await guarded(request, lifecycle, kept.wait(job_id, owner, parameters.wait))
+    waiting = kept.wait(job_id, owner, parameters.wait)
+    found = await unless(waiting, (disconnected(request), ClientDisconnect), given_up(lifecycle))
     if wanted in TEXTS:
         return await _text(kept, found, wanted)
     result = await kept.submissions.answer(found.id) if found.status == "succeeded" else None

@@ -2,14 +2,18 @@
 
 import re
 import time
+from contextlib import AsyncExitStack
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Message
 
 from ...errors import ParameterError
+from ...jobs.arrivals import Arrival
 from ...jobs.job import Asked
 from ...jobs.jobs import Jobs, Sender
 from ...jobs.told import answer
+from ..classify import given_up, unless
 from ..lifecycle import Lifecycle
 from ..owner import owner_of
 from ..request_id import request_id_of
@@ -30,10 +34,13 @@ async def submit(request: Request, lifecycle: Lifecycle, jobs: Jobs, asked: Aske
     sender = Sender(owner_of(request), request_id_of(request), _key(request), webhook)
     settings = lifecycle.settings
     of_job = settings.model_copy(update={"max_upload_bytes": settings.jobs_max_upload_bytes})
-    await jobs.submissions.check_room(_length(request))
     started = time.monotonic()
     with lifecycle.admission.attend():
-        async with receive(request, lifecycle.jobs_spool, of_job, lambda: None) as upload:
+        async with AsyncExitStack() as stack:
+            length = min(_length(request), of_job.max_upload_bytes)
+            arrival = await stack.enter_async_context(jobs.arrivals.one(length))
+            receiving = receive(_counted(request, arrival), lifecycle.jobs_spool, of_job, lambda: None)
+            upload = await unless(stack.enter_async_context(receiving), given_up(lifecycle))
             record_of(request).uploaded(started, upload.size)
             job = await jobs.submit(upload.path, upload.size, time.monotonic() - started, asked, sender)
     record_of(request).outcome = "accepted"
@@ -46,6 +53,17 @@ def _key(request: Request) -> str | None:
     if key is not None and not KEY.fullmatch(key):
         raise ParameterError(f"{IDEMPOTENCY_KEY}: 1 to 255 visible characters of ASCII")
     return key
+
+
+def _counted(request: Request, arrival: Arrival) -> Request:
+    """The same request; what comes of its body is told to `arrival`."""
+
+    async def counting() -> Message:
+        message = await request.receive()
+        await arrival.came(len(message.get("body", b"")))
+        return message
+
+    return Request(request.scope, counting)
 
 
 def _length(request: Request) -> int:

@@ -119,3 +119,14 @@ def test_idle_waits_for_the_last_though_it_has_no_place() -> None:
         await asyncio.wait_for(waiting, 1)
 
     asyncio.run(run())
+
+
+def test_jobs_are_uploaded_as_many_at_a_time_as_there_are_places() -> None:
+    admission = Admission(2)
+    with admission.attend(), admission.attend():
+        with pytest.raises(QueueFullError, match="2 jobs are being uploaded"), admission.attend():
+            pass
+        with admission.enter() as request:  # they have none of the places
+            request.uploaded()
+    with admission.attend():
+        assert admission.active == 1

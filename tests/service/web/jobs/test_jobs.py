@@ -26,7 +26,10 @@ def test_a_job_has_the_answer_that_a_request_has(serve: Serve, video: Path) -> N
     assert done["status"] == "succeeded"
     assert done["progress"] == {"clips": 2, "seconds": 3.0, "of_seconds": 3.0}
     assert done["created"] <= done["started"] <= done["finished"]
+    assert sent.server.metric("r3d_seconds_count", stage="inference") == 2
+    assert sent.server.metric("r3d_seconds_count", stage="queue") is None  # it is of requests alone
     direct = sent.server.post(content, top_k=2).json()
+    assert sent.server.metric("r3d_seconds_count", stage="queue") == 2
     assert without_timing(done["result"]) == without_timing(direct)
     shorter = sent.known(first["id"], view="segments")["result"]
     assert without_timing(shorter) == without_timing(direct) | {"clips": []}
@@ -123,6 +126,13 @@ def test_an_answer_is_held_until_the_job_is_over_or_the_time_is(serve: Serve, vi
     problem(sent.get(job, wait=1e6), 422, "bad-parameter")
     sent.server.gate.open()
     assert sent.known(job, wait=25)["status"] == "succeeded"
+
+
+def test_an_answer_is_held_longer_than_a_request_may_take(serve: Serve, video: Path) -> None:
+    sent = serve(request_timeout_seconds=0.1)
+    sent.server.gate.close()
+    job = sent.send(video.read_bytes())
+    assert sent.known(job, wait=0.5)["status"] in ("queued", "running")
 
 
 def test_a_job_is_cancelled_on_a_server_that_does_not_work_on_it(serve: Serve, video: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,46 @@ def test_an_upload_that_is_cut_leaves_nothing(serve: Serve, video: Path, tmp_pat
     eventually(lambda: not list((tmp_path / "jobs" / "incoming").glob("*/tmp*")))
     assert not list((tmp_path / "jobs" / "videos").iterdir())
     assert sent.server.metric("r3d_requests_in_progress") == 0
+
+
+def test_an_upload_that_the_end_of_the_drain_cuts_off_is_told_so(serve: Serve, tmp_path: Path) -> None:
+    sent = serve()
+    head = "POST /v1/classify HTTP/1.1\r\nHost: x\r\nPrefer: respond-async\r\nContent-Type: video/mp4\r\n"
+    with socket.create_connection(("127.0.0.1", sent.server.port), timeout=20) as client:
+        client.sendall(f"{head}Content-Length: 4000000\r\n\r\n".encode() + bytes(2_000_000))
+        eventually(lambda: list((tmp_path / "jobs" / "incoming").glob("*/tmp*/video")))
+        sent.server.lifecycle.drain()
+        sent.server.server._loop.call_soon_threadsafe(sent.server.lifecycle.aborted.set)  # type: ignore[union-attr]
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"urn:r3d:problem:not-ready" in answer
+    eventually(lambda: not list((tmp_path / "jobs" / "incoming").glob("*/tmp*")))
+
+
+def test_an_upload_has_its_room_before_it_is_there(serve: Serve, video: Path, tmp_path: Path) -> None:
+    sent = serve(jobs_bytes=video.stat().st_size + 1_000_000)
+    head = "POST /v1/classify HTTP/1.1\r\nHost: x\r\nPrefer: respond-async\r\nContent-Type: video/mp4\r\n"
+    with socket.create_connection(("127.0.0.1", sent.server.port)) as client:
+        client.sendall(f"{head}Content-Length: 1000001\r\n\r\n".encode() + bytes(1000))
+        eventually(lambda: list((tmp_path / "jobs" / "incoming").glob("*/tmp*/video")))
+        problem(sent.post(video.read_bytes()), 507, "jobs-storage")
+    eventually(lambda: sent.server.metric("r3d_requests_in_progress") == 0)
+    sent.through(sent.send(video.read_bytes()))
+
+
+def test_who_waits_on_a_server_that_is_to_end_is_sent_on(serve: Serve, video: Path) -> None:
+    sent = serve()
+    sent.server.gate.close()
+    job = sent.send(video.read_bytes())
+    eventually(lambda: running(sent, job))
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(sent.get, job, wait=25)
+        eventually(lambda: sent.server.lifecycle.jobs and sent.server.lifecycle.jobs.changes._waiting)
+        sent.server.lifecycle.drain()
+        refused = waiting.result(20)
+    problem(refused, 503, "not-ready")
+    assert refused.headers["Retry-After"] == "5"
+    assert sent.known(job)["status"] == "running"
 
 
 def test_a_full_disk_is_told(serve: Serve, video: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
