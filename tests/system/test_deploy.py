@@ -76,6 +76,11 @@ def test_compose_is_open_to_this_machine_only_and_takes_the_key_from_a_file() ->
         assert all(port.startswith(("127.0.0.1:", "${R3D_ADDRESS:-127.0.0.1}:")) for port in service.get("ports", ()))
         assert "R3D_API_KEY" not in service.get("environment", {})
     assert keyed["services"].keys() <= services.keys()
+    open_ones = {
+        name for name, service in services.items() if any(port.endswith(":8000") for port in service.get("ports", ()))
+    }
+    assert open_ones == {"r3d", "r3d-gpu", "r3d-cluster"}
+    assert open_ones <= keyed["services"].keys()
     [secret] = keyed["secrets"]
     assert f"{PREFIX}API_KEY" == secret.upper()
     assert all(service == {"secrets": [secret]} for service in keyed["services"].values())

@@ -147,7 +147,8 @@ def test_the_ingress_lets_through_what_the_service_takes(tmp_path: Path) -> None
         name.removeprefix("nginx.ingress.kubernetes.io/"): value
         for name, value in ingress["metadata"]["annotations"].items()
     }
-    assert int(told["proxy-body-size"].removesuffix("m")) << 20 > settings.max_upload_bytes
+    largest = max(settings.max_upload_bytes, settings.jobs_max_upload_bytes)
+    assert int(told["proxy-body-size"].removesuffix("m")) << 20 > largest
     assert float(told["proxy-read-timeout"]) > settings.request_timeout_seconds
     assert float(told["proxy-send-timeout"]) > settings.upload_timeout_seconds
     assert told["proxy-request-buffering"] == told["proxy-buffering"] == "off"

@@ -111,4 +111,5 @@ def test_the_service_ends_what_is_too_large_or_too_slow_before_the_proxy_does() 
         ((EXAMPLES / "Caddyfile").read_text(), r"max_size (\d+)MiB"),
     ):
         [size] = re.findall(pattern, example)
-        assert settings.max_upload_bytes < int(size) * MIB <= settings.max_upload_bytes + 2 * MIB
+        largest = max(settings.max_upload_bytes, settings.jobs_max_upload_bytes)
+        assert largest < int(size) * MIB <= largest + 2 * MIB

@@ -58,6 +58,14 @@ def test_it_drains_before_it_is_killed_and_its_decoders_with_it() -> None:
     assert float(unit["TimeoutStopSec"]) > Settings().drain_seconds + 10
 
 
+def test_instances_share_their_jobs_in_a_folder_that_may_be_written() -> None:
+    unit = settings()
+    assert "Environment=R3D_JOBS_DIR=%S/r3d/jobs\n" in UNIT.read_text()
+    assert unit["ProtectSystem"] == "strict"  # so nothing else may
+    assert unit["StateDirectory"] == "r3d"
+    assert unit["User"] == "r3d"  # by itself, each instance has another: the files would be only one's
+
+
 def allowed_calls() -> Iterator[str]:
     """What the unit's filter lets through, its groups taken apart."""
     waiting = settings()["SystemCallFilter"].split()
