@@ -30,7 +30,8 @@ http {{
     include {folder}/r3d.conf;
 }}
 """
-CADDY_FRAME = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n"
+# Options of the tests' Caddy, before those of the example.
+CADDY_OPTIONS = "{\n\tadmin off\n\tauto_https disable_redirects\n"
 
 
 class Certificate:
@@ -105,7 +106,8 @@ def caddy(folder: Path, instances: Sequence[int], certificate: Certificate) -> I
     port = free_port()
     example = _with_instances((EXAMPLES / "Caddyfile").read_text(), instances)
     site = f"https://127.0.0.1:{port} {{\n\ttls {certificate.chain} {certificate.key}\n\tbind 127.0.0.1"
-    (folder / "Caddyfile").write_text(CADDY_FRAME + changed(example, (r"(?m)^r3d\.example\.org \{", site)))
+    changes = (r"(?m)^\{\n", CADDY_OPTIONS), (r"(?m)^r3d\.example\.org \{", site)
+    (folder / "Caddyfile").write_text(changed(example, *changes))
     command = ["caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
     with _running(command, port, folder / "output"):
         yield f"https://127.0.0.1:{port}"
