@@ -28,6 +28,8 @@ SAVE_SECONDS = 1.0
 # Before an attempt that failed for a reason that is not the video's is given back, and before the database is tried
 # again: seconds.
 RETRY_SECONDS = 5.0
+# What alerts look for among the outcomes of attempts: faults that are not the video's.
+BACKEND_FAILED, DECODER_FAILED = "backend failed", "decoder failed"
 # What a server that ends has to give a job back.
 GIVE_BACK_SECONDS = 5.0
 SERVER_ERROR = 500
@@ -171,7 +173,7 @@ class Attempt:
         if await self._surely(lambda: self.at.assignments.strike(self.job, self.server, problem)):
             await self._remove_video()
             return "failed"
-        return "backend failed" if isinstance(error, InferenceError) else "decoder failed"
+        return BACKEND_FAILED if isinstance(error, InferenceError) else DECODER_FAILED
 
     async def _surely(self, change: Callable[[], Awaitable[bool | None]]) -> bool | None:
         """Make a change, however long the database is away. Raises LostError."""

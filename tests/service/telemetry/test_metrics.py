@@ -10,6 +10,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.errors import ServiceError
+from service.jobs.attempt import BACKEND_FAILED, DECODER_FAILED
 from service.settings import Settings
 from service.telemetry.gpus import FIGURES
 
@@ -103,11 +104,14 @@ def test_the_dashboard_and_the_alerts_use_names_that_exist(
 
 
 def test_the_alerts_are_about_outcomes_that_there_are(alerts: list[str]) -> None:
-    named = {name for each in alerts for found in re.findall(r'outcome=~?"([^"]+)"', each) for name in found.split("|")}
+    selectors = {found for each in alerts for found in re.findall(r'(\w+)\{[^}]*?outcome=~?"([^"]+)"', each)}
     kinds = [ServiceError]
     for kind in kinds:
         kinds.extend(kind.__subclasses__())
-    assert named <= {kind.slug for kind in kinds}
+    of_requests, of_jobs = {kind.slug for kind in kinds}, {BACKEND_FAILED, DECODER_FAILED}
+    assert {metric for metric, _ in selectors} >= {"r3d_requests_total", "r3d_jobs_attempts_total"}
+    for metric, names in selectors:
+        assert set(names.split("|")) <= (of_jobs if metric == "r3d_jobs_attempts_total" else of_requests)
 
 
 def test_readiness_and_decoders_are_gauges(gated: StubServer, video: Path) -> None:
