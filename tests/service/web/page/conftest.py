@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ....support.live_server import LiveServer, StubServer
 from ....support.videos import write_video
 
 CHROMIUM = shutil.which("chromium")
 OpenPage = Callable[..., Page]
+# Some tests classify a video for real, maybe on a machine with other work.
+PATIENCE_MS = 20_000
 
 
 # Not for the session: Playwright's loop runs meanwhile, and tests elsewhere run their own.
@@ -19,6 +21,7 @@ OpenPage = Callable[..., Page]
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield opened
