@@ -4,13 +4,14 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from types import TracebackType
 from typing import Self, Unpack
 
 import httpx
 from tenacity import AsyncRetrying
 
-from .answers import Classification, ClipEvent, Event, Labels
+from .answers import Classification, Event, Labels
 from .errors import ClientError, is_passing
 from .job import (
     HELD_SECONDS,
@@ -39,7 +40,7 @@ from .request import (
     query_of,
     timeout_of,
 )
-from .response import EventReader, answer_of, event_of, problem_of, reaching
+from .response import E, EventReader, answer_of, event_of, problem_of, reaching
 from .retries import policy
 
 
@@ -79,26 +80,13 @@ class AsyncClient:
 
         async def ask() -> httpx.Response:
             with opened(video, on_upload) as upload, reaching(self._http.base_url, upload):
-                response = await self._http.send(self._request(upload, query_of(parameters), Accept=LIVE), stream=True)
-                if response.is_success:
-                    return response
-                try:
-                    await response.aread()
-                finally:
-                    await response.aclose()
-            raise problem_of(response)
+                return await self._stream(self._request(upload, query_of(parameters), Accept=LIVE))
 
         response: httpx.Response = await self._retrying()(ask)
         reader: EventReader[Event] = EventReader(response, event_of)
-        try:
-            with reaching(self._http.base_url):
-                async for block in response.aiter_bytes():
-                    for event in reader.read(block):
-                        yield event
-                for event in reader.end():
-                    yield event
-        finally:
-            await response.aclose()
+        async with aclosing(self._events(response, reader)) as events:
+            async for event in events:
+                yield event
 
     async def labels(self) -> list[str]:
         """The model's labels, by index. Raises as `classify` does."""
@@ -165,36 +153,45 @@ class AsyncClient:
 
         Raises ProblemError when the job failed, and as `classify` does.
         """
-        patience, clips = Patience(time.monotonic()), 0
+        patience = Patience(time.monotonic())
         while True:
             try:
-                async for event in self._follow_once(job):
-                    patience.heard(time.monotonic(), event)
-                    if isinstance(event, ClipEvent):
-                        if event.index < clips:
-                            continue
-                        clips = event.index + 1
-                    yield event
+                async with aclosing(await self._followed_once(job)) as events:
+                    async for event in events:
+                        if patience.is_new(event, time.monotonic()):
+                            yield event
                 return
             except ClientError as error:
                 await asyncio.sleep(patience.pause(error, time.monotonic()))
 
-    async def _follow_once(self, job: str) -> AsyncGenerator[FollowEvent]:
+    async def _followed_once(self, job: str) -> AsyncGenerator[FollowEvent]:
         request = self._http.build_request("GET", path_of(job), headers={"Accept": LIVE}, timeout=HELD_SECONDS * 2)
         with reaching(self._http.base_url):
-            response = await self._http.send(request, stream=True)
-            reader = followed(response)
-            try:
-                if not response.is_success:
-                    await response.aread()
-                    raise problem_of(response)
+            response = await self._stream(request)
+        return self._events(response, followed(response))
+
+    async def _stream(self, request: httpx.Request) -> httpx.Response:
+        """An answer that is still to be read. Raises the problem that it is, if it is one."""
+        response = await self._http.send(request, stream=True)
+        if response.is_success:
+            return response
+        try:
+            await response.aread()
+        finally:
+            await response.aclose()
+        raise problem_of(response)
+
+    async def _events(self, response: httpx.Response, reader: EventReader[E]) -> AsyncGenerator[E]:
+        """All that a live answer tells; it is closed then."""
+        try:
+            with reaching(self._http.base_url):
                 async for block in response.aiter_bytes():
                     for event in reader.read(block):
                         yield event
                 for event in reader.end():
                     yield event
-            finally:
-                await response.aclose()
+        finally:
+            await response.aclose()
 
     async def forget(self, job: str) -> Job:
         """Cancel a job, if it is not over, and have it forgotten. Raises as `classify` does."""

@@ -18,8 +18,6 @@ HELD_SECONDS = 30.0
 # Seconds from one try to the next while the service is away, and for how long that is waited out.
 PAUSE_SECONDS, PATIENCE_SECONDS = 2.0, 120.0
 ACCEPTED = 202
-# What a service says, of itself and not of the job, to one that follows.
-AWAY = ("not-ready", "jobs-unavailable")
 
 
 class JobProgress(Part):
@@ -102,17 +100,27 @@ class Patience:
     def __init__(self, now: float) -> None:
         self._heard = now
         self._over = False
+        self._clips = 0
 
-    def heard(self, now: float, event: Part | None = None) -> None:
-        """It answered, with `event` where a job is followed."""
+    def heard(self, now: float) -> None:
+        """It answered."""
         self._heard = now
-        self._over = self._over or (isinstance(event, JobEvent) and event.is_over)
+
+    def is_new(self, event: FollowEvent, now: float) -> bool:
+        """It answered with `event`, where a job is followed: whether that was not told before a connection broke."""
+        self._heard = now
+        if isinstance(event, JobEvent):
+            self._over = event.is_over
+        if not isinstance(event, ClipEvent):
+            return True
+        new = event.index >= self._clips
+        self._clips = max(self._clips, event.index + 1)
+        return new
 
     def pause(self, error: ClientError, now: float) -> float:
         """Seconds until it is asked again. Raises the error if it does not pass, or nothing was heard for too long."""
         of_the_job = self._over and isinstance(error, ProblemError)
-        away = isinstance(error, ProblemError) and error.kind in AWAY
-        if of_the_job or not (error.passing or away) or now - self._heard > PATIENCE_SECONDS:
+        if of_the_job or not error.passing or now - self._heard > PATIENCE_SECONDS:
             raise error
         return PAUSE_SECONDS
 

@@ -9,7 +9,7 @@ from typing import Self, Unpack
 import httpx
 from tenacity import Retrying
 
-from .answers import Classification, ClipEvent, Event, Labels
+from .answers import Classification, Event, Labels
 from .errors import ClientError, is_passing
 from .job import (
     HELD_SECONDS,
@@ -38,7 +38,7 @@ from .request import (
     query_of,
     timeout_of,
 )
-from .response import EventReader, answer_of, event_of, problem_of, reaching
+from .response import E, EventReader, answer_of, event_of, problem_of, reaching
 from .retries import policy
 
 
@@ -80,24 +80,11 @@ class Client:
 
         def ask() -> httpx.Response:
             with opened(video, on_upload) as upload, reaching(self._http.base_url, upload):
-                response = self._http.send(self._request(upload, query_of(parameters), Accept=LIVE), stream=True)
-                if response.is_success:
-                    return response
-                try:
-                    response.read()
-                finally:
-                    response.close()
-            raise problem_of(response)
+                return self._stream(self._request(upload, query_of(parameters), Accept=LIVE))
 
         response = self._retrying()(ask)
         reader: EventReader[Event] = EventReader(response, event_of)
-        try:
-            with reaching(self._http.base_url):
-                for block in response.iter_bytes():
-                    yield from reader.read(block)
-                yield from reader.end()
-        finally:
-            response.close()
+        yield from self._events(response, reader)
 
     def labels(self) -> list[str]:
         """The model's labels, by index. Raises as `classify` does."""
@@ -164,34 +151,42 @@ class Client:
 
         Raises ProblemError when the job failed, and as `classify` does.
         """
-        patience, clips = Patience(time.monotonic()), 0
+        patience = Patience(time.monotonic())
         while True:
             try:
-                for event in self._follow_once(job):
-                    patience.heard(time.monotonic(), event)
-                    if isinstance(event, ClipEvent):
-                        if event.index < clips:
-                            continue
-                        clips = event.index + 1
-                    yield event
+                for event in self._followed_once(job):
+                    if patience.is_new(event, time.monotonic()):
+                        yield event
                 return
             except ClientError as error:
                 time.sleep(patience.pause(error, time.monotonic()))
 
-    def _follow_once(self, job: str) -> Iterator[FollowEvent]:
+    def _followed_once(self, job: str) -> Iterator[FollowEvent]:
         request = self._http.build_request("GET", path_of(job), headers={"Accept": LIVE}, timeout=HELD_SECONDS * 2)
         with reaching(self._http.base_url):
-            response = self._http.send(request, stream=True)
-            reader = followed(response)
-            try:
-                if not response.is_success:
-                    response.read()
-                    raise problem_of(response)
+            response = self._stream(request)
+        return self._events(response, followed(response))
+
+    def _stream(self, request: httpx.Request) -> httpx.Response:
+        """An answer that is still to be read. Raises the problem that it is, if it is one."""
+        response = self._http.send(request, stream=True)
+        if response.is_success:
+            return response
+        try:
+            response.read()
+        finally:
+            response.close()
+        raise problem_of(response)
+
+    def _events(self, response: httpx.Response, reader: EventReader[E]) -> Iterator[E]:
+        """All that a live answer tells; it is closed then."""
+        try:
+            with reaching(self._http.base_url):
                 for block in response.iter_bytes():
                     yield from reader.read(block)
                 yield from reader.end()
-            finally:
-                response.close()
+        finally:
+            response.close()
 
     def forget(self, job: str) -> Job:
         """Cancel a job, if it is not over, and have it forgotten. Raises as `classify` does."""
