@@ -8,7 +8,6 @@ sizes. Needs onnxruntime-gpu, PyTorch and torchvision. `python -m tests.gpu.gold
 import asyncio
 import json as json_format
 import tempfile
-import threading
 from collections import deque
 from functools import partial
 from pathlib import Path
@@ -29,6 +28,7 @@ from .harness.load import Load, SteadyRate, press, service
 from .harness.metrics import batch_sizes
 from .harness.models import build_full_size
 from .harness.report import Json, Seconds, Videos, save
+from .harness.sampling import utilisation
 from .harness.timing import in_turn, median_ratio
 
 BATCHES = (1, 8, 32)
@@ -84,36 +84,19 @@ def predecoded(directory: Path, provider: str) -> dict[str, float]:
     return {**rates, "ratio": round(median_ratio(seconds["ours"], seconds["bare"]), 3)}
 
 
-def busy_share(stop: threading.Event, samples: list[int]) -> None:
-    """Collect the GPU's own utilisation figure, in percent, until `stop`."""
-    try:
-        import pynvml
-    except ImportError:
-        return
-    pynvml.nvmlInit()
-    handle = pynvml.nvmlDeviceGetHandleByIndex(0)
-    while not stop.wait(0.1):
-        samples.append(int(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu))
-
-
 def serve_under_load(directory: Path, videos: list[Path], seconds: float) -> dict[str, object]:
     """Clips/s, batch sizes and GPU share with clients posting real videos."""
-    stop, samples, load = threading.Event(), list[int](), Load()
-    with service(directory, R3D_BACKEND="onnxruntime", R3D_QUEUE_CLIPS="1024") as (_, url):
-        watcher = threading.Thread(target=busy_share, args=(stop, samples))
-        watcher.start()
-        try:
-            steady = SteadyRate(url, seconds)
-            press(url, [video.read_bytes() for video in videos], CLIENTS, seconds, load)
-            clips_per_second, sizes = steady.result(), batch_sizes(url)
-        finally:
-            stop.set()
-            watcher.join()
+    shares: dict[str, list[float]] = {}
+    load = Load()
+    with service(directory, R3D_BACKEND="onnxruntime", R3D_QUEUE_CLIPS="1024") as (_, url), utilisation(shares):
+        steady = SteadyRate(url, seconds)
+        press(url, [video.read_bytes() for video in videos], CLIENTS, seconds, load)
+        clips_per_second, sizes = steady.result(), batch_sizes(url)
     return {
         "clips_per_second": round(clips_per_second, 1),
         "p95_ms": load.figures()["p95_ms"],
         "batch_sizes": sizes,
-        "gpu_busy_percent": round(float(np.mean(samples)), 1) if samples else None,
+        "gpu_busy_percent": round(float(np.mean(shares["gpu"])), 1) if shares["gpu"] else None,
     }
 
 

@@ -8,9 +8,6 @@ import json as json_format
 import os
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -22,9 +19,9 @@ from .harness.load import Load, SteadyRate, press, running
 from .harness.metrics import samples
 from .harness.models import build_full_size
 from .harness.report import Json, Seconds, Videos, save
+from .harness.sampling import utilisation
 
 CHOICES = ("cpu", "nvdec", "auto")
-SAMPLE_SECONDS = 0.2
 
 
 def cpu_seconds(process: psutil.Process) -> float:
@@ -33,38 +30,13 @@ def cpu_seconds(process: psutil.Process) -> float:
     return float(sum(each.user + each.system + each.children_user + each.children_system for each in times))
 
 
-@contextmanager
-def utilisation(shares: dict[str, list[float]]) -> Iterator[None]:
-    """Collect the driver's figures, in percent, within the block; none without the package `nvidia-ml-py`."""
-    stop = threading.Event()
-
-    def watch() -> None:
-        try:
-            import pynvml
-        except ImportError:
-            return
-        pynvml.nvmlInit()
-        gpu = pynvml.nvmlDeviceGetHandleByIndex(0)
-        while not stop.wait(SAMPLE_SECONDS):
-            shares["gpu"].append(pynvml.nvmlDeviceGetUtilizationRates(gpu).gpu)
-            shares["decoder"].append(pynvml.nvmlDeviceGetDecoderUtilization(gpu)[0])
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        watcher.join()
-
-
 def serve(model: Path, videos: list[Path], choice: str, clients: int, seconds: float, cores: int) -> dict[str, object]:
     """One choice's figures."""
     command = [str(Path(sys.executable).with_name("r3d-serve")), "--model", str(model), "--port"]
     if cores:
         command = ["taskset", "-c", f"0-{cores - 1}", *command]
     settings = {"R3D_BACKEND": "onnxruntime", "R3D_PRECISION": "fp16", "R3D_QUEUE_CLIPS": "1024"}
-    shares: dict[str, list[float]] = {"gpu": [], "decoder": []}
+    shares: dict[str, list[float]] = {}
     load = Load()
     with running(command, R3D_DECODER=choice, **settings) as (process, url):
         before, begun = samples(url), cpu_seconds(process)

@@ -19,6 +19,7 @@ import psutil
 
 from .metrics import samples
 from .processes import stop
+from .sampling import sampling
 from .timing import percentile
 
 START_SECONDS = 60
@@ -66,19 +67,12 @@ def resident(process: psutil.Process) -> int:
 def watched(process: psutil.Process, load: Load) -> Iterator[None]:
     """Note the memory before, and its peak within, the block."""
     load.idle = load.idle or resident(process)
-    stop = threading.Event()
 
-    def watch() -> None:
-        while not stop.wait(0.2):
-            load.peak = max(load.peak, resident(process))
+    def look() -> None:
+        load.peak = max(load.peak, resident(process))
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with sampling(look, 0.2):
         yield
-    finally:
-        stop.set()
-        watcher.join()
 
 
 def free_port() -> int:
