@@ -7,6 +7,8 @@ import typer
 
 from engine_builder.manifest import MAX_SPREAD_CLIPS, MAX_STRIDE, Aggregate, Tail
 
+from .inputs import Inputs
+
 Videos = Annotated[
     list[str] | None,
     typer.Argument(
@@ -43,6 +45,18 @@ def clips_of(text: str | None) -> int | Literal["all"] | None:
     return int(text)
 
 
-def told(error: Exception) -> str:
+def check_named(inputs: Inputs) -> None:
+    """Raises typer.BadParameter where nothing is named."""
+    if not inputs.names and inputs.listed is None:
+        raise typer.BadParameter("name a video or a folder of them, or a list with --from")
+
+
+def ended(program: str, error: Exception, status: int) -> typer.Exit:
+    """The end of a program, with `status`, for a reason that is told."""
+    typer.echo(f"{program}: {_told(error)}", err=True)
+    return typer.Exit(status)
+
+
+def _told(error: Exception) -> str:
     """What is said of an error that ends a command: of a file, its name too."""
     return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)

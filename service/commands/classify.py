@@ -26,6 +26,7 @@ from ..batch.command_line import (
     Threshold,
     TopK,
     Videos,
+    check_named,
     clips_of,
 )
 from ..batch.inputs import STANDARD_INPUT, Inputs, NamingError
@@ -116,8 +117,7 @@ def classify(
 
 
 def _check_usage(inputs: Inputs, out: Path | None) -> None:
-    if not inputs.names and inputs.listed is None:
-        raise typer.BadParameter("name a video or a folder of them, or a list with --from")
+    check_named(inputs)
     if str(STANDARD_INPUT) in inputs.names:
         if inputs.listed == STANDARD_INPUT:
             raise typer.BadParameter("standard input is a video or a list, not both")

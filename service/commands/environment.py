@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from ..batch.command_line import told
+from ..batch import command_line
 from ..settings import Settings, SettingsError, settings_from_environment
 from .published_model import ToldError, published_model
 
@@ -29,6 +29,4 @@ def load_settings(model: Path | None) -> Settings:
 
 def ended(program: str, error: Exception, status: int) -> typer.Exit:
     """The end of a program, with `status`, for a reason that is told once."""
-    if not isinstance(error, ToldError):
-        typer.echo(f"{program}: {told(error)}", err=True)
-    return typer.Exit(status)
+    return typer.Exit(status) if isinstance(error, ToldError) else command_line.ended(program, error, status)

@@ -30,8 +30,9 @@ from ..batch.command_line import (
     Threshold,
     TopK,
     Videos,
+    check_named,
     clips_of,
-    told,
+    ended,
 )
 from ..batch.inputs import STANDARD_INPUT, Inputs, NamingError
 from ..batch.many import Here, classify_all
@@ -78,8 +79,7 @@ def classify(
     settings = environment(cpus) | ({} if model is None else {f"{PREFIX}MODEL": str(model)})
     size = Size(replicas, cpus, gpus, jobs or math.ceil(cpus), settings)
     inputs = Inputs(videos or [], manifest, recursive)
-    if not inputs.names and inputs.listed is None:
-        raise typer.BadParameter("name a video or a folder of them, or a list with --from")
+    check_named(inputs)
     if str(STANDARD_INPUT) in inputs.names:
         raise typer.BadParameter("a video on standard input is on no other node")
     with ExitStack() as stack:
@@ -87,20 +87,15 @@ def classify(
             inputs.check()
             results = stack.enter_context(open_results(out))
         except (StartupError, OSError) as error:
-            raise _ended(error, BAD_USAGE) from error
+            raise ended(PROGRAM, error, BAD_USAGE) from error
         try:
             failed = asyncio.run(_classify(inputs, results, Options(top_k, query), size))
         except NamingError as error:  # in a list that is read as it comes
-            raise _ended(error, BAD_USAGE) from error
+            raise ended(PROGRAM, error, BAD_USAGE) from error
         except (StartupError, OSError) as error:
-            raise _ended(error, CANNOT_START) from error
+            raise ended(PROGRAM, error, CANNOT_START) from error
     if failed:
         raise typer.Exit(SOME_FAILED)
-
-
-def _ended(error: Exception, status: int) -> typer.Exit:
-    typer.echo(f"{PROGRAM}: {told(error)}", err=True)
-    return typer.Exit(status)
 
 
 async def _classify(inputs: Inputs, results: ResultsFile, options: Options, size: Size) -> int:
