@@ -157,7 +157,8 @@ class Decoder:
             place.leave()
             raise
         finally:
-            nvdec.close() if nvdec is not None else None
+            if nvdec is not None:
+                nvdec.close()
         # A child holds its slot until it is gone.
         child.ended.add_done_callback(lambda _: place.leave())
         self._open += 1
