@@ -55,10 +55,12 @@ class JobEvent(Job):
 FollowEvent = JobEvent | ClipEvent | ResultEvent
 
 
-def job_headers(key: str | None) -> dict[str, str]:
-    """What makes a job of a video. `key`: the same gives the same job; None: one of its own, so that a request that is
-    made again makes no second job."""
-    return {"Prefer": "respond-async", "Idempotency-Key": uuid4().hex if key is None else key}
+def job_headers(key: str | None, again: bool) -> dict[str, str]:
+    """What makes a job of a video. `key`: the same gives the same job. Without one a request that may be made `again`
+    gets one of its own, so that it makes no second job; others get none, as the service hashes a video that has one."""
+    if key is None and again:
+        key = uuid4().hex
+    return {"Prefer": "respond-async"} | ({} if key is None else {"Idempotency-Key": key})
 
 
 def path_of(job: str) -> str:

@@ -112,7 +112,7 @@ class Client:
         Raises as `classify` does, and UnexpectedAnswerError where no jobs are kept.
         """
         asked = query_of(parameters) | ({"webhook": webhook} if webhook is not None else {})
-        headers = job_headers(key)
+        headers = job_headers(key, again=self._patience > 0)
 
         def ask() -> Job:
             with opened(video, on_upload) as upload, reaching(self._http.base_url, upload):
