@@ -18,7 +18,7 @@ from ...jobs.job import Job
 from ...jobs.jobs import Jobs
 from ...jobs.told import problem_of_job, summary
 from ...telemetry.request_record import CLIENT_LEFT
-from ..classify import disconnected
+from ..classify import disconnected, unless
 from ..ndjson import AS_THEY_COME, MEDIA_TYPE, send_patiently
 from ..request_id import request_id_of
 from ..request_log import record_of
@@ -36,6 +36,7 @@ class Follower:
         self._request_id = request_id
         self._segments_only = segments_only
         self._clips = 0
+        self._answer: ClassifyAnswer | None = None
 
     async def lines(self) -> AsyncIterator[bytes]:
         """Each line as soon as it is known; the last is a result or an error."""
@@ -79,19 +80,22 @@ class Follower:
                 yield line + b"\n"
             self._clips += len(new)
         if self._job.status == "succeeded":
-            answer = await self._answer()
+            answer = await self._result()
             for clip in answer.clips[self._clips :]:
                 known = clip.model_dump(exclude={"video_label_probability"})
                 yield _line(ClipEvent(**known))
 
-    async def _answer(self) -> ClassifyAnswer:
-        text = await self._jobs.submissions.answer(self._job.id)
-        return await asyncio.to_thread(ClassifyAnswer.model_validate_json, text)
+    async def _result(self) -> ClassifyAnswer:
+        """Read once: of an hour's video it is large."""
+        if self._answer is None:
+            text = await self._jobs.submissions.answer(self._job.id)
+            self._answer = await asyncio.to_thread(ClassifyAnswer.model_validate_json, text)
+        return self._answer
 
     async def _last(self) -> bytes:
         if (problem := problem_of_job(self._job)) is not None:
             return _line(ErrorEvent(**problem.model_dump()))
-        answer = await self._answer()
+        answer = await self._result()
         return _line(ResultEvent(**dict(answer) | ({"clips": []} if self._segments_only else {})))
 
     def failure(self, error: ServiceError) -> bytes:
@@ -112,20 +116,10 @@ class FollowAnswer(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        gone = asyncio.create_task(disconnected(self._request))
-        sending = asyncio.create_task(self._send(send))
         try:
-            await asyncio.wait((gone, sending), return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                sending.result()
-            else:
-                record_of(self._request).outcome = CLIENT_LEFT
+            await unless(self._send(send), (disconnected(self._request), ClientDisconnect))
         except ClientDisconnect:
             record_of(self._request).outcome = CLIENT_LEFT
-        finally:
-            for each in (gone, sending):
-                each.cancel()
-            await asyncio.wait((gone, sending))
 
     async def _send(self, send: Send) -> None:
         await send_patiently(
