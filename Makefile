@@ -46,7 +46,7 @@ models/camera-motion/model.json: $(BUNDLED)/camera_motion.wts $(BUNDLED)/labels.
 	$(PYTHON) -m venv .venv
 
 .venv/.serve: pyproject.toml constraints.txt | .venv/bin/python
-	@echo 'Installing 40 packages into .venv, once: about 190 MB to download, 630 MB on disk. This may take minutes.'
+	@echo 'Installing some 40 packages into .venv, once: about 190 MB to download, 650 MB on disk. This may take minutes.'
 	$(INSTALL) -e '.[cpu]'
 	touch $@
 
