@@ -1,6 +1,7 @@
 """The database of jobs, SQLite or PostgreSQL: transactions in threads of its own, errors as ours."""
 
 import asyncio
+import fcntl
 import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -109,7 +110,7 @@ def engine_of(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(parsed, connect_args={"timeout": 20, "check_same_thread": False})
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", partial(_prepare_sqlite, Path(f"{parsed.database}.lock")))
         return engine
     try:
         parsed = parsed.set(drivername="postgresql+psycopg")
@@ -123,8 +124,13 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path.absolute()}"
 
 
-def _prepare_sqlite(connection: Any, _: object) -> None:
-    """The driver begins no transactions of its own: see `_in_transaction`."""
+def _prepare_sqlite(lock: Path, connection: Any, _: object) -> None:
+    """The driver begins no transactions of its own: see `_in_transaction`.
+
+    One at a time: of two that set a new file's journal, SQLite refuses one at once, and does not let it wait.
+    """
     connection.isolation_level = None
-    for pragma in PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
+    with lock.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
