@@ -12,6 +12,7 @@ import selectors
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 
 import cv2
@@ -97,7 +98,7 @@ class ForkServer:
                 raise OSError("no descriptor is left for the child's connection")
             child, self._spare = self._spare, None
             if child is None or not child.take(packet, descriptors):
-                child = self._fork(warm=False)
+                child = self._fork(descriptors)
                 if not child.take(packet, descriptors):
                     raise OSError("it ended at once")
             self._children[child.pid] = request.number
@@ -105,23 +106,26 @@ class ForkServer:
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    def _fork(self, warm: bool) -> Spare:
-        """Raises OSError."""
+    def _fork(self, descriptors: Sequence[int] = (), video: bytes | None = None) -> Spare:
+        """A child that warms up with `video` and has none of `descriptors`, which are a job's. Raises OSError."""
         server = os.getpid()
-        return fork_spare(lambda: self._become_child(server), self._video if warm else None)
+        return fork_spare(lambda: self._become_child(server, descriptors), video)
 
     def _fork_ahead(self) -> None:
         self._wanted = False
         with suppress(OSError):  # the next job tries again, and tells
-            self._spare = self._fork(warm=True)
+            self._spare = self._fork(video=self._video)
 
-    def _become_child(self, server: int) -> None:
+    def _become_child(self, server: int, descriptors: Sequence[int]) -> None:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         die_with_parent(server)
         silence(self._null)
         for end in (self._control, self._wakeup, self._wakeup_write):
             end.close()
+        # It is sent them like every other child: with a second one of each it could end no connection.
+        for descriptor in descriptors:
+            os.close(descriptor)
 
     def _reap(self) -> None:
         with suppress(ChildProcessError):  # there is none left

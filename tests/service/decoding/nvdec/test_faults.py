@@ -49,6 +49,19 @@ def test_a_process_that_fails_is_replaced_and_its_video_goes_to_the_cpu(tmp_path
     with_nvdec(body)
 
 
+def test_a_video_that_falls_back_leaves_nvdec_to_others_while_the_cores_decode_it(tmp_path: Path) -> None:
+    bad = job_of(write_video(tmp_path / "bad.mp4", 70, H264, (codec.WRONG, 48)))
+
+    async def body(nvdec: Decoder) -> None:
+        # The second starts while the first decodes: no child was forked ahead for it.
+        async with nvdec.open(bad) as one, nvdec.open(bad) as other:
+            for stream in (one, other):
+                await anext(stream.clips())
+            await eventually_async(lambda: nvdec.on_nvdec == 0)
+
+    with_nvdec(body)
+
+
 def test_a_video_that_falls_back_takes_an_open_slot_as_the_others_do(tmp_path: Path) -> None:
     bad = job_of(write_video(tmp_path / "bad.mp4", 70, H264, (codec.WRONG, 48)))
 
