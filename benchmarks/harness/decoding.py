@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine_builder.manifest import ClipFormat
 from service.classification import scheduling
-from service.classification.pipeline import job_of
+from service.classification.decode_job import job_of
 from service.decoding.decoder import Decoder
 from service.settings import Settings
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, Precision, VerificationError
 
-from ..classification.pipeline import job_of
+from ..classification.decode_job import job_of
 from ..decoding.decoder import Decoder
 from ..errors import ServiceError, StartupError
 from ..inference.backends.candidates import PACKAGES, Candidate, candidates_of, installed

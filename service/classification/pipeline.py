@@ -9,17 +9,18 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine_builder.manifest import ClipFormat, Frames, Manifest, Sampling
+from engine_builder.manifest import Frames, Manifest, Sampling
 
 from ..decoding.clip_stream import ClipStream, OnProgress
 from ..decoding.decoder import Decoder
-from ..decoding.messages import ClipChoice, ClipSpan, Job
+from ..decoding.messages import ClipSpan
 from ..errors import VideoTooShortError
 from ..inference.batcher import Batcher
 from ..inference.clip_queue import Outcome
 from ..settings import Settings
 from . import scheduling
 from .courtesy import Courtesy
+from .decode_job import job_of
 from .query import INTERACTIVE, Query, Terms
 from .results import Classification, ClipResult, Counting
 from .vote import Tally
@@ -191,39 +192,6 @@ class Pipeline:
                 self._courtesy.spent(run.decode_seconds + outcome.inference_seconds)
             run.window.release()
             yield ClipResult(span, outcome.apart(run.embedding), progress)
-
-
-def job_of(
-    path: Path, clip: ClipFormat, settings: Settings, samplings: Sequence[Sampling] = (Sampling(),), threads: int = 1
-) -> Job:
-    """What a decode child is asked for; by default all whole clips of the video's own frames."""
-    first, *more = (_choice(sampling, clip) for sampling in samplings)
-    return Job(
-        **dict(first),
-        more=tuple(more),
-        path=str(path),
-        frames=clip.frames,
-        height=clip.height,
-        width=clip.width,
-        resize_height=clip.resize_height,
-        resize_width=clip.resize_width,
-        top=clip.top,
-        left=clip.left,
-        max_frames=settings.max_frames,
-        max_frame_pixels=settings.max_frame_pixels,
-        memory_bytes=settings.decode_memory_bytes,
-        seconds=settings.request_timeout_seconds,
-        threads=threads,
-    )
-
-
-def _choice(sampling: Sampling, clip: ClipFormat) -> ClipChoice:
-    return ClipChoice(
-        frame_rate=sampling.frame_rate,
-        stride=sampling.stride_of(clip.frames),
-        clips=sampling.clips,
-        pad=sampling.tail == "pad",
-    )
 
 
 async def _stop(feeding: "asyncio.Task[None]", run: _Run) -> None:

@@ -6,16 +6,15 @@ Use it in one event loop.
 import asyncio
 import logging
 import socket
-from collections import deque
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 
-from ...turns import Turns
 from ..pixels.grid import CropFormat
 from ..sandbox.confinement import missing
 from .capacity import sessions_of
 from .client import Events, NvdecClient, UnavailableError
 from .control import Closed
+from .waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +33,7 @@ class Supply:
         self._confined = confined
         self._current: dict[int, NvdecClient] = {}
         self._retired: set[NvdecClient] = set()
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._background: deque[asyncio.Future[None]] = deque()  # that wait too
-        self._turns = Turns()
+        self._waiting = Waiting()
         self._tasks: set[asyncio.Task[None]] = set()
         self._reasons: dict[int, str] = {}
         self._worn: set[NvdecClient] = set()  # their successors are being started
@@ -87,8 +84,7 @@ class Supply:
     def take(self, crop: CropFormat, background: bool = False) -> socket.socket | None:
         """A decode child's end of a connection; None if others wait for one, each process has as many as it takes, or
         there is none. What is done in the background has half of them at most."""
-        waits = self._waiting or (background and self._background)
-        return None if waits else self._connect(crop, background)
+        return None if self._waiting.is_before(background) else self._connect(crop, background)
 
     def _connect(self, crop: CropFormat, background: bool) -> socket.socket | None:
         if background and not self._spares_one:
@@ -108,18 +104,8 @@ class Supply:
         """As `take`, but waits for its turn; None only when there is no process."""
         if (found := self.take(crop, background)) is not None:
             return found
-        waiting = self._background if background else self._waiting
         while self._current:
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            waiting.append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn in waiting:
-                    waiting.remove(turn)
-                else:  # it came in the same moment
-                    self._next()
-                raise
+            await self._waiting.turn(background, self._next)
             found = self._connect(crop, background)
             if found is not None or background:  # there may be room for others where the background has its half
                 self._next()
@@ -129,16 +115,8 @@ class Supply:
 
     def _next(self) -> None:
         """It is the turn of the first that waits, if there is one for whom there is room, or no process."""
-        room = not self._current or any(client.free for client in self._current.values())
-        while room and (waiting := self._next_queue()):
-            turn = waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-
-    def _next_queue(self) -> deque[asyncio.Future[None]]:
-        may_go = bool(self._background) and (not self._current or self._spares_one)
-        return self._background if self._turns.background_is_next(may_go, bool(self._waiting)) else self._waiting
+        if not self._current or any(client.free for client in self._current.values()):
+            self._waiting.call_next(background_may=not self._current or self._spares_one)
 
     async def _launch(self, gpu: int) -> bool:
         """Whether a process is there for the GPU."""
