@@ -38,6 +38,7 @@ class Classifier:
     sandbox: Sandbox
     decode_slots: int  # videos that are decoded at a time on the cores
     open_slots: int  # videos that are open at a time for that
+    _decoder: Decoder
     _pipeline: Pipeline
     _batcher: Batcher
 
@@ -65,7 +66,7 @@ class Classifier:
             await decoding
             _log(manifest, description)
             pipeline = Pipeline(settings, manifest, decoder, batcher)
-            yield cls(manifest, description, reason, decoder.sandbox, slots, open_slots, pipeline, batcher)
+            yield cls(manifest, description, reason, decoder.sandbox, slots, open_slots, decoder, pipeline, batcher)
 
     async def classify(
         self,
@@ -95,17 +96,17 @@ class Classifier:
     @property
     def open_videos(self) -> int:
         """Videos that have a process of their own."""
-        return self._pipeline.open_videos
+        return self._decoder.open_videos
 
     @property
     def nvdec(self) -> tuple[bool, str]:
         """Whether NVDEC decodes, and what of it there is, or why it does not."""
-        return self._pipeline.nvdec
+        return self._decoder.nvdec
 
     @property
     def on_nvdec(self) -> int:
         """Videos that NVDEC decodes now."""
-        return self._pipeline.on_nvdec
+        return self._decoder.on_nvdec
 
     @property
     def queued_clips(self) -> int:
@@ -121,7 +122,7 @@ class Classifier:
     def saturation(self) -> float:
         """How much there is to do of what can be done at a time; above 1 somebody waits. See `scheduling`."""
         decoding, waiting = self._pipeline.demand
-        return saturation(decoding, waiting, self._pipeline.decoding_at_once, self._batcher.places)
+        return saturation(decoding, waiting, self._decoder.at_once, self._batcher.places)
 
     def on_failure(self, callback: Callable[[str], None]) -> None:
         """Have `callback` called in this event loop, with the reason, when the last backend has failed for good."""

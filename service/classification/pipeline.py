@@ -97,7 +97,7 @@ class Pipeline:
         run = _Run(window, len(samplings) > 1, query.embedding, terms.background)
         with self._one_more(run), nullcontext() if terms.background else self._courtesy.waited_for():
             started = time.monotonic()
-            threads = scheduling.decode_threads(self._settings.decode_workers, self.open_videos)
+            threads = scheduling.decode_threads(self._settings.decode_workers, self._decoder.open_videos)
             job = job_of(path, self._manifest.clip, self._settings, samplings, threads)
             seconds = terms.seconds or job.seconds
             job = job.model_copy(update={"start": query.start or 0.0, "end": query.end, "seconds": seconds})
@@ -136,26 +136,6 @@ class Pipeline:
         runs = [run for run in self._runs if not run.background]
         waiting = sum(run.window.locked() or run.decoded > 0 for run in runs)
         return len(runs) - waiting, waiting
-
-    @property
-    def decoding_at_once(self) -> int:
-        """Videos that may decode at a time, by NVDEC or on the cores."""
-        return self._decoder.at_once
-
-    @property
-    def open_videos(self) -> int:
-        """Videos that have a process of their own."""
-        return self._decoder.open_videos
-
-    @property
-    def nvdec(self) -> tuple[bool, str]:
-        """Whether NVDEC decodes, and what of it there is, or why it does not."""
-        return self._decoder.nvdec
-
-    @property
-    def on_nvdec(self) -> int:
-        """Videos that NVDEC decodes now."""
-        return self._decoder.on_nvdec
 
     async def _feed(self, stream: ClipStream, run: _Run) -> None:
         """Put the video's clips into the batcher's queue, a few at a time."""
