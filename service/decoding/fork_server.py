@@ -55,6 +55,7 @@ class ForkServer:
             while self._handle_events(selector):
                 pass
         finally:
+            signal.set_wakeup_fd(-1)  # the ends of the children that are killed now are told to nobody
             if self._spare is not None:
                 self._spare.connection.close()  # it ends by itself
             for pid in self._children:

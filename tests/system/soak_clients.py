@@ -15,7 +15,6 @@ from benchmarks.harness.load import FORM, FORM_END, FORM_HEAD
 from .soak_server import REQUEST_SECONDS, Server
 
 LEFT = 0  # noted in place of a status for a client that left before the answer
-CONNECTION_SECONDS = 60
 PIECES = 5  # of an upload that comes slowly
 MOMENT = 0.1  # seconds, at most: a pause between pieces, or the time until a client leaves
 
@@ -36,7 +35,7 @@ def whole(server: Server, content: bytes, chance: random.Random) -> int:
 @contextmanager
 def raw(server: Server, length: int) -> Iterator[socket.socket]:
     """A connection with the head of an upload sent, `length` bytes of file to follow."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=CONNECTION_SECONDS) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=REQUEST_SECONDS) as connection:
         size = len(FORM_HEAD) + length + len(FORM_END)
         headers = {"Host": "x", **FORM, "Content-Length": size, "Connection": "close"}
         lines = ["POST /classify HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
