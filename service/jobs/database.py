@@ -16,14 +16,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ..errors import JobsStorageError, JobsUnavailableError, ServiceError, StartupError
 from . import schema
+from .job import ASK_AGAIN
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
 THREADS = 4
-# For a client that is refused while the database is away.
-RETRY = {"Retry-After": "5"}
 # SQLite's and PostgreSQL's names for a full disk.
 FULL = ("SQLITE_FULL", "53100")
 # A database that cannot be reached is to be told, not waited for: libpq's seconds for a connection, milliseconds for
@@ -108,7 +107,7 @@ def told(error: DBAPIError | PoolTimeoutError) -> ServiceError:
     name = getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None)
     if name in FULL:
         return JobsStorageError("no space is left in the database of jobs")
-    return JobsUnavailableError("the database of jobs cannot be reached now", RETRY)
+    return JobsUnavailableError("the database of jobs cannot be reached now", ASK_AGAIN)
 
 
 def engine_of(url: str) -> Engine:
