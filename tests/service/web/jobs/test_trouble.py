@@ -16,7 +16,7 @@ from sqlalchemy import update
 
 from service.errors import StartupError
 from service.jobs import database
-from service.jobs.jobs import SQLITE_FILE
+from service.jobs.opening import SQLITE_FILE
 from service.jobs.tables import JOBS
 from service.settings import Settings
 from service.web import ndjson
