@@ -1,8 +1,10 @@
 """The files that a run is about: named one by one, by folders and patterns, or in a list; read as they are needed."""
 
+import errno
 import glob
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -86,9 +88,15 @@ class Inputs:
 
 
 def look_at(video: Path) -> None:
-    """Raises OSError for a file that is not there or may not be read. Never waits for a pipe's other end."""
-    if video != STANDARD_INPUT:
-        os.close(os.open(video, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    """Raises OSError for what is not there, may not be read, or is no file: a pipe would be waited for without end."""
+    if video == STANDARD_INPUT:
+        return
+    mode = video.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), video)
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "a pipe, socket or device, not a file", video)
+    os.close(os.open(video, os.O_RDONLY | os.O_CLOEXEC))
 
 
 def videos_in(folder: Path, recursive: bool, or_itself: bool = False) -> Iterator[Path]:

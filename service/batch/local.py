@@ -11,6 +11,7 @@ from ..api.schemas import DEFAULT_TOP_K, ClassifyAnswer
 from ..classification.classifier import Classifier
 from ..errors import ServiceError
 from ..settings import Settings
+from .inputs import look_at
 from .outcome import FileClassifier, OnProgress, Options, Refusal
 
 
@@ -21,7 +22,7 @@ async def local(settings: Settings, options: Options) -> AsyncIterator[FileClass
         top_k = min(options.top_k or DEFAULT_TOP_K, len(classifier.manifest.labels))
 
         async def classify(video: Path, on_progress: OnProgress) -> ClassifyAnswer:
-            await asyncio.to_thread(check_readable, video)
+            await asyncio.to_thread(look_at, video)
             try:
                 done = await classifier.classify(
                     video,
@@ -34,12 +35,6 @@ async def local(settings: Settings, options: Options) -> AsyncIterator[FileClass
             return classify_answer(done, classifier.manifest, classifier.description, top_k)
 
         yield classify
-
-
-def check_readable(video: Path) -> None:
-    """Raises OSError for a file that is not there or may not be read."""
-    with video.open("rb"):
-        pass
 
 
 def refusal_of(error: ServiceError) -> Refusal:

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from engine_builder.manifest import Sampling
 
-from ..batch.local import check_readable, refusal_of
+from ..batch.inputs import look_at
+from ..batch.local import refusal_of
 from ..batch.outcome import FileWorker, OnProgress, Refusal
 from ..batch.results_file import ProblemLine, Record
 from ..classification.classifier import Classifier
@@ -92,7 +93,7 @@ class Scorer:
 
     async def __call__(self, video: Path, on_progress: OnProgress) -> VideoScore:
         """A video by every sampling. Raises Refusal when it cannot be classified by any, OSError."""
-        await asyncio.to_thread(check_readable, video)
+        await asyncio.to_thread(look_at, video)
         clips = 0
 
         def on_clip(_: object) -> None:

@@ -16,14 +16,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ..errors import JobsStorageError, JobsUnavailableError, ServiceError, StartupError
 from . import schema
+from .job import ASK_AGAIN
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
 THREADS = 4
-# For a client that is refused while the database is away.
-RETRY = {"Retry-After": "5"}
 # SQLite's and PostgreSQL's names for a full disk.
 FULL = ("SQLITE_FULL", "53100")
 # A database that cannot be reached is to be told, not waited for: libpq's seconds for a connection, milliseconds for
@@ -39,6 +38,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._threads = ThreadPoolExecutor(THREADS, "jobs-database")
+        self._apart = ThreadPoolExecutor(1, "jobs-database-apart")
         self._away = False
 
     @classmethod
@@ -57,17 +57,21 @@ class Database:
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` finds. Raises JobsUnavailableError."""
-        return await self._run(partial(self._in_transaction, work, False))
+        return await self._run(self._threads, partial(self._in_transaction, work, False))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns once what it did is on disk; nothing of it is if it raises.
 
         Raises what `work` does, IntegrityError, JobsUnavailableError, and JobsStorageError when there is no space.
         """
-        return await self._run(partial(self._in_transaction, work, True))
+        return await self._run(self._threads, partial(self._in_transaction, work, True))
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    async def write_apart(self, work: Callable[[Connection], T]) -> T:
+        """The same with a thread and a connection that only such work has: it does not wait for all the other."""
+        return await self._run(self._apart, partial(self._in_transaction, work, True))
+
+    async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(threads, work)
 
     def _in_transaction(self, work: Callable[[Connection], T], writes: bool) -> T:
         try:
@@ -88,6 +92,7 @@ class Database:
 
     def _close(self) -> None:
         self._threads.shutdown()
+        self._apart.shutdown()
         self._engine.dispose()
 
 
@@ -102,7 +107,7 @@ def told(error: DBAPIError | PoolTimeoutError) -> ServiceError:
     name = getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None)
     if name in FULL:
         return JobsStorageError("no space is left in the database of jobs")
-    return JobsUnavailableError("the database of jobs cannot be reached now", RETRY)
+    return JobsUnavailableError("the database of jobs cannot be reached now", ASK_AGAIN)
 
 
 def engine_of(url: str) -> Engine:
@@ -114,7 +119,7 @@ def engine_of(url: str) -> Engine:
         return engine
     try:
         parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(parsed, pool_pre_ping=True, pool_size=THREADS, max_overflow=0, connect_args=POSTGRESQL)
+        return create_engine(parsed, pool_pre_ping=True, pool_size=THREADS + 1, max_overflow=0, connect_args=POSTGRESQL)
     except ImportError as error:
         raise StartupError(f"R3D_JOBS needs the package's extra `postgresql`: {error}") from error
 

@@ -11,6 +11,8 @@ from .tables import JOBS
 
 Status = Literal["queued", "running", "succeeded", "failed"]
 
+# For a client that is to ask about a job again.
+ASK_AGAIN = {"Retry-After": "5"}
 # A job whose attempts ended so often for a reason that is not the video's is failed.
 MAX_STRIKES = 3
 

@@ -1,50 +1,22 @@
-"""Everything about jobs that a server has: opened with its model, closed before it."""
+"""What is done with jobs over HTTP: put in, waited for, forgotten. `opening.py` makes it."""
 
 import asyncio
 import errno
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
-from ..api.problem import problem_of
-from ..classification.classifier import Classifier
-from ..classification.scheduling import jobs_at_once
-from ..errors import (
-    JobLostError,
-    JobsStorageError,
-    JobsUnavailableError,
-    NotReadyError,
-    ServiceError,
-    StartupError,
-)
-from ..settings import Settings
-from ..telemetry.metrics import Metrics
+from ..errors import JobsStorageError, JobsUnavailableError, NotReadyError, ServiceError
 from .arrivals import Arrivals
-from .assignments import Assignments
-from .attempt import Workplace
 from .changes import LOOK_SECONDS, Changes, soon
-from .database import Database, sqlite_url
 from .files import Files
-from .job import Asked, Job
-from .liveness import Liveness
+from .job import ASK_AGAIN, Asked, Job
 from .outbox import Outbox
-from .retention import Retention
 from .runner import Runner
-from .submissions import Limits, Submission, Submissions
-from .webhooks.courier import Courier
+from .submissions import Submission, Submissions
 from .webhooks.targets import Targets
-
-OFF = "off"
-SQLITE_FILE = "jobs.sqlite"
-# For a client that waits for a job on a server that is to end.
-RETRY = {"Retry-After": "5"}
-LOST = JobLostError("its server ended three times while it worked on this job; the video may be why")
 
 
 @dataclass(frozen=True)
@@ -70,33 +42,6 @@ class Jobs:
     closing: asyncio.Event
     _runner: Runner
     _model: str
-
-    @classmethod
-    @asynccontextmanager
-    async def open(cls, settings: Settings, classifier: Classifier, metrics: Metrics) -> AsyncIterator["Jobs"]:
-        """Jobs as the settings have them, worked on until the block is left. Raises StartupError."""
-        try:
-            files = await asyncio.to_thread(Files, folder_of(settings))
-        except OSError as error:
-            raise StartupError(f"R3D_JOBS_DIR: {error}") from error
-        async with Database.open(_url(settings)) as database, _courier(settings, database) as on_end:
-            model = classifier.manifest.weights_sha256
-            changes, assignments = Changes(), Assignments(database, model)
-            at = Workplace(classifier, assignments, files, changes, metrics, settings.jobs_timeout_seconds, on_end)
-            liveness = Liveness(database, problem_of(LOST, "").model_dump_json())
-            retention = Retention(database, files, settings.jobs_ttl_seconds)
-            at_once = jobs_at_once(classifier.decode_slots, classifier.open_slots)
-            runner = Runner(at, liveness, retention, at_once)
-            submissions = Submissions(database, Limits(settings.jobs_waiting, settings.jobs_bytes))
-            try:
-                await runner.start()
-                outbox, targets = Outbox(database), _targets(settings)
-                arrivals, closing = Arrivals(submissions.check_room), asyncio.Event()
-                yield cls(files, submissions, arrivals, outbox, targets, changes, closing, runner, model)
-            except JobsUnavailableError as error:
-                raise StartupError(error.detail) from error
-            finally:
-                await runner.close()
 
     async def submit(self, upload: Path, size: int, upload_seconds: float, asked: Asked, sender: Sender) -> Job:
         """Take the job over, with its video, which is moved; both are on disk when this returns.
@@ -163,41 +108,13 @@ class Jobs:
                 if found.is_over or left <= 0:
                     return found
                 if self.closing.is_set():
-                    raise NotReadyError("the server is shutting down; ask another, or a little later", RETRY)
+                    raise NotReadyError("the server is shutting down; ask another, or a little later", ASK_AGAIN)
                 await soon(changed, min(left, LOOK_SECONDS))
 
     def drain(self) -> None:
         """Take no more up, and keep nobody waiting."""
         self.closing.set()
         self._runner.drain()
-
-
-def folder_of(settings: Settings) -> Path:
-    """Where the videos of jobs are, and SQLite's file."""
-    return settings.jobs_dir or platformdirs.user_state_path("r3d") / "jobs"
-
-
-def _url(settings: Settings) -> str:
-    if settings.jobs is not None:
-        return settings.jobs.get_secret_value()
-    return sqlite_url(folder_of(settings) / SQLITE_FILE)
-
-
-def _targets(settings: Settings) -> Targets:
-    return Targets(settings.webhook_hosts, settings.webhook_networks)
-
-
-@asynccontextmanager
-async def _courier(settings: Settings, database: Database) -> AsyncIterator[Callable[[], None]]:
-    """Webhooks are sent until the block is left, if there are any; gives what wakes who sends them."""
-    if not settings.webhook_hosts:
-        yield lambda: None
-        return
-    if settings.webhook_secret is None:
-        raise StartupError("R3D_WEBHOOK_HOSTS needs R3D_WEBHOOK_SECRET, with which webhooks are signed")
-    courier = Courier(Outbox(database), _targets(settings), settings.webhook_secret.get_secret_value())
-    async with courier.at_work():
-        yield courier.wake
 
 
 def _fingerprint(video: Path, asked: str) -> str:

@@ -45,7 +45,10 @@ class TakenBack:
 
 
 class Liveness:
-    """The servers' counts in the database. Every method raises JobsUnavailableError while it is away."""
+    """The servers' counts in the database. Every method raises JobsUnavailableError while it is away.
+
+    What else is done there does not delay them: a server whose followers keep the database busy lives.
+    """
 
     def __init__(self, database: Database, problem: str) -> None:
         """`problem`: what a job has that lost too many servers, as JSON."""
@@ -54,11 +57,11 @@ class Liveness:
 
     async def enter(self, server: str) -> None:
         """Begin to count."""
-        await self._database.write(lambda connection: _insert(connection, server))
+        await self._database.write_apart(lambda connection: _insert(connection, server))
 
     async def leave(self, server: str) -> None:
         """Count no more; its jobs were given back."""
-        await self._database.write(
+        await self._database.write_apart(
             lambda connection: connection.execute(delete(REPLICAS).where(REPLICAS.c.id == server))
         )
 
@@ -72,7 +75,7 @@ class Liveness:
             others = select(REPLICAS.c.id, REPLICAS.c.beats).where(REPLICAS.c.id != server)
             return {row.id: row.beats for row in connection.execute(others)}
 
-        return await self._database.write(work)
+        return await self._database.write_apart(work)
 
     async def take_back(self, lost: Mapping[str, int], finished: float) -> TakenBack:
         """Have the jobs of `lost` servers begun anew, if they have not counted since, and what nobody works on.
@@ -85,7 +88,7 @@ class Liveness:
                 connection.execute(delete(REPLICAS).where(REPLICAS.c.id == server, REPLICAS.c.beats == beats))
             return self._take_back(connection, finished)
 
-        return await self._database.write(work)
+        return await self._database.write_apart(work)
 
     def _take_back(self, connection: Connection, finished: float) -> TakenBack:
         orphans = select(JOBS.c.id, JOBS.c.strikes).where(

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import ServiceError
 from .attempt import Attempt, Workplace
-from .changes import soon
+from .changes import LOOK_SECONDS, soon
 from .job import Job
 from .liveness import BEAT_SECONDS, Liveness, Watch
 from .retention import Retention
@@ -41,7 +41,7 @@ class Runner:
     async def start(self) -> None:
         """Begin to work. Raises JobsUnavailableError."""
         await self._liveness.enter(self._server)
-        loops = (self._take_jobs(), self._beat(), self._keep_house())
+        loops = (self._take_jobs(), self._beat(), self._let_go_of_cancelled(), self._keep_house())
         self._loops = [asyncio.create_task(_surviving(loop)) for loop in loops]
 
     def wake(self) -> None:
@@ -115,15 +115,17 @@ class Runner:
             await asyncio.to_thread(self._at.files.remove, job)
         for job in lost:
             self._at.changes.tell(job)
-        await self._let_go_of_cancelled()
 
     async def _let_go_of_cancelled(self) -> None:
         """End attempts at jobs that were cancelled on another server."""
-        attempts = list(self._attempts.values())
-        taken = await self._at.assignments.taken(self._server)
-        for attempt in attempts:
-            if attempt.job.id not in taken:
-                attempt.lose()
+        while True:
+            attempts = list(self._attempts.values())
+            with suppress(ServiceError):
+                taken = await self._at.assignments.taken(self._server)
+                for attempt in attempts:
+                    if attempt.job.id not in taken:
+                        attempt.lose()
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _begin_anew(self) -> None:
         """Another server took this one for lost, and its jobs: it was stopped for a while, or cut off."""

@@ -13,7 +13,8 @@ from ..classification.classifier import Classifier
 from ..classification.scheduling import max_requests
 from ..errors import NotReadyError, StartupError
 from ..inference.backends.protocol import BackendFactory
-from ..jobs.jobs import OFF, Jobs, folder_of
+from ..jobs.jobs import Jobs
+from ..jobs.opening import OFF, folder_of, open_jobs
 from ..settings import Settings
 from ..telemetry.metrics import Metrics
 from .admission import Admission
@@ -157,7 +158,7 @@ class Lifecycle:
         if not await asyncio.to_thread(_keeps_jobs, self.settings):
             yield
             return
-        async with Jobs.open(self.settings, classifier, self.metrics) as self.jobs:
+        async with open_jobs(self.settings, classifier, self.metrics) as self.jobs:
             await asyncio.to_thread(sweep, self.jobs.files.incoming)
             self.jobs_spool = Spool(self.jobs.files.incoming)
             try:

@@ -64,6 +64,12 @@ def compose() -> Any:
     return yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 
 
+def service_names() -> set[str]:
+    """Those of compose's services that are r3d."""
+    services = compose()["services"]
+    return {name for name, each in services.items() if any(port.endswith(":8000") for port in each.get("ports", ()))}
+
+
 @pytest.mark.parametrize("name", ["compose.yaml", "compose.key.yaml"])
 def test_compose_fits_its_schema(name: str) -> None:
     done = tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(DEPLOY / name))
@@ -76,14 +82,21 @@ def test_compose_is_open_to_this_machine_only_and_takes_the_key_from_a_file() ->
         assert all(port.startswith(("127.0.0.1:", "${R3D_ADDRESS:-127.0.0.1}:")) for port in service.get("ports", ()))
         assert "R3D_API_KEY" not in service.get("environment", {})
     assert keyed["services"].keys() <= services.keys()
-    open_ones = {
-        name for name, service in services.items() if any(port.endswith(":8000") for port in service.get("ports", ()))
-    }
+    open_ones = service_names()
     assert open_ones == {"r3d", "r3d-gpu", "r3d-cluster"}
     assert open_ones <= keyed["services"].keys()
     [secret] = keyed["secrets"]
     assert f"{PREFIX}API_KEY" == secret.upper()
     assert all(service == {"secrets": [secret]} for service in keyed["services"].values())
+
+
+def test_prometheus_asks_every_service_and_misses_none_of_another_profile() -> None:
+    [job] = yaml.safe_load((DEPLOY / "prometheus.yaml").read_text())["scrape_configs"]
+    always = {name for name in service_names() if "profiles" not in compose()["services"][name]}
+    assert job["static_configs"] == [{"targets": [f"{name}:8000" for name in always]}]
+    [found] = job["dns_sd_configs"]
+    assert (found["type"], found["port"]) == ("A", 8000)
+    assert {*found["names"]} == service_names() - always
 
 
 def test_compose_services() -> None:

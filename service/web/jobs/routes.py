@@ -22,7 +22,7 @@ from ...errors import (
     ParameterError,
     UnauthorizedError,
 )
-from ...jobs.job import Job
+from ...jobs.job import ASK_AGAIN, Job
 from ...jobs.jobs import Jobs
 from ...jobs.told import answer, problem_of_job, summary
 from ..classify import disconnected, given_up, unless
@@ -38,7 +38,6 @@ router = APIRouter(tags=["jobs"], prefix="/v1/jobs", dependencies=[Key])
 
 MAX_WAIT_SECONDS = 300
 MAX_PAGE = 1000
-RETRY = {"Retry-After": "5"}
 ERRORS = (UnauthorizedError, NotReadyError, JobsUnavailableError, ParameterError)
 
 
@@ -106,7 +105,7 @@ async def _text(kept: Jobs, found: Job, wanted: Format) -> Response:
     if (problem := problem_of_job(found)) is not None:
         return JSONResponse(problem.model_dump(), problem.status, media_type=PROBLEM)
     if not found.is_over:
-        raise JobUnfinishedError(f"the job is {found.status}", RETRY)
+        raise JobUnfinishedError(f"the job is {found.status}", ASK_AGAIN)
     whole = ClassifyAnswer.model_validate_json(await kept.submissions.answer(found.id))
     media_type, write = TEXTS[wanted]
     return Response(write(whole), media_type=media_type)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import socket
 from itertools import islice
 from pathlib import Path
 
@@ -93,8 +94,16 @@ def test_a_list_is_read_as_it_is_needed(folder: Path) -> None:
     os.close(reading)
 
 
-def test_a_look_tells_what_is_missing_and_waits_for_no_pipe(folder: Path) -> None:
-    for name in (STANDARD_INPUT, folder / "b.mp4", folder / "pipe.mp4"):
+@pytest.mark.usefixtures("folder")
+def test_a_look_tells_what_is_missing_and_what_is_no_file() -> None:
+    for name in (STANDARD_INPUT, Path("b.mp4")):
         look_at(name)
     with pytest.raises(FileNotFoundError):
-        look_at(folder / "gone")
+        look_at(Path("gone"))
+    with pytest.raises(IsADirectoryError):
+        look_at(Path("none"))
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("socket.mp4")
+        for name in (Path("pipe.mp4"), Path("socket.mp4"), Path("/dev/zero")):
+            with pytest.raises(OSError, match="a pipe, socket or device, not a file"):
+                look_at(name)

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from service import settings as settings_module
 from service.classification import capacity
 from service.classification.capacity import planned_slots
 from service.settings import Settings
@@ -29,6 +30,23 @@ def test_a_pod_of_6_gib(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptu
         "6.0 GiB of memory: at most 6 videos are open, not 16, and 4 are decoded at a time, not 4, as each may take "
         "R3D_DECODE_MEMORY_BYTES, 768 MiB"
     )
+
+
+def test_what_nobody_asked_for_is_planned_to_fit_without_a_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(settings_module, "available_cpus", lambda: 8)
+    assert slots_in(16 * GIB, monkeypatch) == (9, 20)
+    assert [record.levelno for record in caplog.records] == [logging.INFO]
+
+
+def test_who_asked_for_more_by_a_variable_is_warned(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("R3D_DECODE_WORKERS", "9")
+    assert slots_in(16 * GIB, monkeypatch) == (9, 20)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
 def test_very_little_memory_lowers_both(monkeypatch: pytest.MonkeyPatch) -> None:

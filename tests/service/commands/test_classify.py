@@ -55,6 +55,20 @@ def test_it_says_what_failed_and_goes_on(classify: Call, model_directory: Path, 
     assert (good["file"], len(good["clips"])) == (str(video), 2)
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_what_is_no_file_is_refused_and_not_waited_for(
+    classify: Call, model_directory: Path, video: Path, tmp_path: Path, listed: bool
+) -> None:
+    pipe, names = tmp_path / "pipe.mp4", tmp_path / "names"
+    os.mkfifo(pipe)
+    names.write_text(f"{pipe}\n{video}\n")
+    what = ("--from", str(names)) if listed else (str(pipe), str(video))
+    status, output, errors = classify("--json", "--model", str(model_directory), *what)
+    assert status == 1
+    assert f"{pipe}: a pipe, socket or device, not a file" in errors
+    assert [json.loads(line)["file"] for line in output.splitlines()] == [str(pipe), str(video)]
+
+
 def test_a_video_on_standard_input(model_directory: Path, video: Path) -> None:
     with video.open("rb") as stream:
         command = [program("r3d-classify"), "--json", "--model", str(model_directory), "-"]

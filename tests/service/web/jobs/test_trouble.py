@@ -16,7 +16,7 @@ from sqlalchemy import update
 
 from service.errors import StartupError
 from service.jobs import database
-from service.jobs.jobs import SQLITE_FILE
+from service.jobs.opening import SQLITE_FILE
 from service.jobs.tables import JOBS
 from service.settings import Settings
 from service.web import ndjson
@@ -97,7 +97,7 @@ def test_an_upload_that_is_cut_leaves_nothing(serve: Serve, video: Path, tmp_pat
         eventually(lambda: list((tmp_path / "jobs" / "incoming").glob("*/tmp*/video")))
     eventually(lambda: not list((tmp_path / "jobs" / "incoming").glob("*/tmp*")))
     assert not list((tmp_path / "jobs" / "videos").iterdir())
-    assert sent.server.metric("r3d_requests_in_progress") == 0
+    eventually(lambda: sent.server.metric("r3d_requests_in_progress") == 0)
 
 
 def test_an_upload_that_the_end_of_the_drain_cuts_off_is_told_so(serve: Serve, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from service.settings import Settings
 
-from ....support.browser import PATIENT, choose, verdict
+from ....support.browser import NDJSON, PATIENT, choose, verdict
 from ....support.live_server import StubServer
 from ....support.relay import Relay
 from ....support.videos import write_video
@@ -31,6 +31,24 @@ def submissions(page: Page) -> list[str | None]:
             found.append(request.headers.get("prefer"))
 
     page.on("request", note)
+    return found
+
+
+def held_connections(page: Page) -> list[Request]:
+    """The requests that follow a job just now."""
+    found: list[Request] = []
+
+    def begun(request: Request) -> None:
+        if request.method == "GET" and request.headers.get("accept") == NDJSON:
+            found.append(request)
+
+    def ended(request: Request) -> None:
+        if request in found:
+            found.remove(request)
+
+    page.on("request", begun)
+    page.on("requestfinished", ended)
+    page.on("requestfailed", ended)
     return found
 
 
@@ -97,6 +115,31 @@ def test_a_video_that_waits_is_sent_while_a_job_goes_on(
         for entry in range(2):
             expect(page.locator("#list .open").nth(entry)).to_contain_text("%", timeout=PATIENT)
         assert preferred == ["respond-async", None]
+
+
+def test_many_jobs_hold_one_connection(open_page: OpenPage, model_directory: Path, two_minutes: Path) -> None:
+    """A browser has six to a service: a seventh job would wait for one that is over."""
+    names = [f"{number}.mp4" for number in range(8)]
+    with StubServer(Settings(model=model_directory)) as server:
+        page = open_page(server.url)
+        held = held_connections(page)
+        server.gate.close(after=1)
+        files = [{"name": name, "mimeType": "video/mp4", "buffer": two_minutes.read_bytes()} for name in names]
+        choose(page, *files)  # type: ignore[arg-type]
+        entries = page.locator("#list .open")
+        expect(entries.nth(7)).to_contain_text("at the service", timeout=PATIENT)
+        expect(page.locator("#stage")).to_contain_text("Classifying: 1 clip", timeout=PATIENT)
+        assert len(held) == 1
+        page.reload()
+        expect(page.locator("#work-title")).to_have_text("7.mp4", timeout=PATIENT)
+        expect(page.locator("#model")).to_be_visible()
+        page.get_by_role("button", name="Remove 3.mp4").click()
+        entries.nth(0).click()
+        expect(page.locator("#stage")).to_contain_text("Classifying: 1 clip", timeout=PATIENT)
+        assert len(held) == 1
+        server.gate.open()
+        for entry in range(7):
+            expect(entries.nth(entry)).to_contain_text("%", timeout=PATIENT)
 
 
 def test_where_no_jobs_are_kept_a_long_video_is_a_request(

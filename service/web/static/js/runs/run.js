@@ -2,6 +2,7 @@
 
 import { told } from "../service/problem.js";
 import { durationOf } from "./duration.js";
+import { Watch } from "./watch.js";
 
 const PENDING = ["waiting", "uploading", "classifying"];
 // A longer video becomes a job, which the service does whether somebody waits for it or not.
@@ -22,6 +23,7 @@ export class Run extends EventTarget {
   job = ""; // its id, if it became one
   isQueued = false; // at the service
   startedAt = 0;
+  watch = new Watch();
   #stop = null;
 
   // `file`, or the name of a `sample`, which is fetched when it is needed. `options`: the query.
@@ -84,14 +86,14 @@ export class Run extends EventTarget {
     }
   }
 
-  // What the service tells of the job, from its first clip on; also after a reload.
+  // What the service tells of the job, from its first clip on while it is watched; also after a reload.
   async follow(service) {
     this.#stop = new AbortController();
     this.clips = [];
     this.startedAt = performance.now();
     this.#become("classifying");
     try {
-      this.#end(await service.follow(this.job, { ...this.#hooks(), signal: this.#stop.signal }));
+      this.#end(await service.follow(this.job, { ...this.#hooks(), watch: this.watch, signal: this.#stop.signal }));
     } catch (error) {
       this.#fail(error);
       if (this.state === "stopped") service.forget(this.job);

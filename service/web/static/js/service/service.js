@@ -1,14 +1,18 @@
 // What the page asks of the service.
 
 import { follow } from "./follow.js";
+import { Places } from "./places.js";
 import { LOST, Problem, problemIn } from "./problem.js";
 import { upload } from "./upload.js";
 
 const UNAUTHORIZED = 401;
 const LABELS_OF_A_CLIP = 5;
+// Requests for jobs that nobody looks at, at a time.
+const LOOKS = 2;
 
 export class Service {
   #key;
+  #looks = new Places(LOOKS);
 
   constructor(key) {
     this.#key = key;
@@ -44,7 +48,7 @@ export class Service {
 
   // See `follow`.
   follow(job, hooks) {
-    return this.#authorised((headers) => follow(`v1/jobs/${job}`, headers, hooks));
+    return this.#authorised((headers) => follow(`v1/jobs/${job}`, headers, this.#looks, hooks));
   }
 
   // Cancels a job; no matter if it is gone.

@@ -49,7 +49,7 @@ export class Work {
     this.#listening.abort();
     this.#listening = new AbortController();
     const { signal } = this.#listening;
-    this.run = run;
+    this.#watch(run);
     run.addEventListener("change", () => this.#changed(), { signal });
     run.addEventListener("progress", this.#drawProgress, { signal });
     this.#takeAway.close();
@@ -61,10 +61,16 @@ export class Work {
 
   close() {
     this.#listening.abort();
-    this.run = null;
+    this.#watch(null);
     this.#reset();
     this.player.load(null);
     this.box.timeline.pictures.source = null;
+  }
+
+  #watch(run) {
+    if (run !== this.run) this.run?.watch.turn(false);
+    run?.watch.turn(true);
+    this.run = run;
   }
 
   // The video of a run that has none.
