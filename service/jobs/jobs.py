@@ -1,7 +1,6 @@
 """Everything about jobs that a server has: opened with its model, closed before it."""
 
 import asyncio
-import errno
 import hashlib
 import secrets
 import time
@@ -17,7 +16,6 @@ from ..classification.classifier import Classifier
 from ..classification.scheduling import jobs_at_once
 from ..errors import (
     JobLostError,
-    JobsStorageError,
     JobsUnavailableError,
     NotReadyError,
     ServiceError,
@@ -30,13 +28,14 @@ from .assignments import Assignments
 from .attempt import Workplace
 from .changes import LOOK_SECONDS, Changes, soon
 from .database import Database, sqlite_url
-from .files import Files
 from .job import Asked, Job
 from .liveness import Liveness
 from .outbox import Outbox
 from .retention import Retention
 from .runner import Runner
 from .submissions import Limits, Submission, Submissions
+from .videos.opening import open_videos
+from .videos.storage import Videos
 from .webhooks.courier import Courier
 from .webhooks.targets import Targets
 
@@ -61,7 +60,7 @@ class Sender:
 class Jobs:
     """Use it in the event loop that it was opened in."""
 
-    files: Files
+    videos: Videos
     submissions: Submissions
     arrivals: Arrivals
     outbox: Outbox
@@ -75,16 +74,16 @@ class Jobs:
     @asynccontextmanager
     async def open(cls, settings: Settings, classifier: Classifier, metrics: Metrics) -> AsyncIterator["Jobs"]:
         """Jobs as the settings have them, worked on until the block is left. Raises StartupError."""
-        try:
-            files = await asyncio.to_thread(Files, folder_of(settings))
-        except OSError as error:
-            raise StartupError(f"R3D_JOBS_DIR: {error}") from error
-        async with Database.open(_url(settings)) as database, _courier(settings, database) as on_end:
+        async with (
+            open_videos(settings.jobs_videos, folder_of(settings)) as videos,
+            Database.open(_url(settings)) as database,
+            _courier(settings, database) as on_end,
+        ):
             model = classifier.manifest.weights_sha256
             changes, assignments = Changes(), Assignments(database, model)
-            at = Workplace(classifier, assignments, files, changes, metrics, settings.jobs_timeout_seconds, on_end)
+            at = Workplace(classifier, assignments, videos, changes, metrics, settings.jobs_timeout_seconds, on_end)
             liveness = Liveness(database, problem_of(LOST, "").model_dump_json())
-            retention = Retention(database, files, settings.jobs_ttl_seconds)
+            retention = Retention(database, videos, settings.jobs_ttl_seconds)
             at_once = jobs_at_once(classifier.decode_slots, classifier.open_slots)
             runner = Runner(at, liveness, retention, at_once)
             submissions = Submissions(database, Limits(settings.jobs_waiting, settings.jobs_bytes))
@@ -92,21 +91,21 @@ class Jobs:
                 await runner.start()
                 outbox, targets = Outbox(database), _targets(settings)
                 arrivals, closing = Arrivals(submissions.check_room), asyncio.Event()
-                yield cls(files, submissions, arrivals, outbox, targets, changes, closing, runner, model)
+                yield cls(videos, submissions, arrivals, outbox, targets, changes, closing, runner, model)
             except JobsUnavailableError as error:
                 raise StartupError(error.detail) from error
             finally:
                 await runner.close()
 
     async def submit(self, upload: Path, size: int, upload_seconds: float, asked: Asked, sender: Sender) -> Job:
-        """Take the job over, with its video, which is moved; both are on disk when this returns.
+        """Take the job over, with its video, which may be moved; both are kept when this returns.
 
         The job that was there before, where its idempotency key says so. Raises JobsFullError, JobsStorageError,
         IdempotencyConflictError, JobsUnavailableError.
         """
         job, text = secrets.token_urlsafe(18), asked.text()
         fingerprint = await asyncio.to_thread(_fingerprint, upload, text) if sender.key is not None else None
-        await self._keep(upload, job)
+        await self.videos.keep(upload, job)
         try:
             added = await self.submissions.add(
                 Submission(
@@ -126,27 +125,19 @@ class Jobs:
         except ServiceError as error:
             # It may be in the database after all when the answer was lost: then its video is needed.
             if not isinstance(error, JobsUnavailableError):
-                await asyncio.to_thread(self.files.remove, job)
+                await self.videos.remove(job)
             raise
         if added.id != job:
-            await asyncio.to_thread(self.files.remove, job)
+            await self.videos.remove(job)
         self._runner.wake()
         return added
-
-    async def _keep(self, upload: Path, job: str) -> None:
-        try:
-            await asyncio.to_thread(self.files.keep, upload, job)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise JobsStorageError("no space is left for the videos of jobs") from error
-            raise JobsUnavailableError(f"the videos of jobs cannot be stored: {error.strerror or error}") from error
 
     async def forget(self, job: str, owner: str) -> Job:
         """Cancel a job, if it is not over, and forget it. The job as it was. Raises NoSuchJobError."""
         found = await self.submissions.remove(job, owner)
-        await asyncio.to_thread(self.files.remove, job)
         self._runner.let_go(job)
         self.changes.tell(job)
+        await self.videos.remove(job)
         return found
 
     async def wait(self, job: str, owner: str, seconds: float) -> Job:
@@ -173,7 +164,7 @@ class Jobs:
 
 
 def folder_of(settings: Settings) -> Path:
-    """Where the videos of jobs are, and SQLite's file."""
+    """Where the videos of jobs are, or come by, and SQLite's file."""
     return settings.jobs_dir or platformdirs.user_state_path("r3d") / "jobs"
 
 
