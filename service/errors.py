@@ -229,7 +229,7 @@ class JobsStorageError(StorageError):
 
 
 class JobsUnavailableError(ServiceError):
-    """The database of jobs cannot be reached now."""
+    """The database of jobs cannot be reached now, or the storage of their videos."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     slug = "jobs-unavailable"
@@ -245,7 +245,7 @@ class JobUnfinishedError(ServiceError):
 
 
 class JobLostError(ServiceError):
-    """The server ended three times while it worked on this job."""
+    """The server ended three times while it worked on this job, or its video is not there any more."""
 
     slug = "job-lost"
     title = "Job lost"

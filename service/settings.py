@@ -36,6 +36,7 @@ def _split(value: object) -> object:
 
 
 ORIGIN = r"^(\*|https?://[A-Za-z0-9.:\[\]-]+)$"
+BUCKET = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_][A-Za-z0-9._-]*)*/?$"
 Origins = Annotated[tuple[Annotated[str, Field(pattern=ORIGIN)], ...], NoDecode, BeforeValidator(_split)]
 Devices = Annotated[tuple[Annotated[int, Field(ge=0)], ...], NoDecode, BeforeValidator(_split)]
 Hosts = Annotated[
@@ -157,7 +158,18 @@ class Settings(BaseSettings):
     ] = None
     jobs_dir: Annotated[
         Path | None,
-        Field(description="folder of jobs: their videos, and SQLite's file; unset: `r3d/jobs` in the user's state"),
+        Field(
+            description="folder of jobs: their videos, in any case those on their way, and SQLite's file; "
+            "unset: `r3d/jobs` in the user's state"
+        ),
+    ] = None
+    jobs_videos: Annotated[
+        str | None,
+        Field(
+            pattern=BUCKET,
+            description="s3://BUCKET/PREFIX, where the videos of jobs are (extra `s3`; `AWS_...` give its keys, "
+            "`AWS_ENDPOINT_URL_S3` its server); unset: `R3D_JOBS_DIR`",
+        ),
     ] = None
     jobs_ttl_seconds: Annotated[float, Field(ge=1, description="how long a finished job is kept")] = 86_400.0
     jobs_waiting: Annotated[int, Field(ge=1, description="jobs that may wait: more get 429")] = 10_000

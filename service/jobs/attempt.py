@@ -12,14 +12,14 @@ from ..api.schemas import ClipEvent
 from ..classification.classifier import Classifier
 from ..classification.query import Terms
 from ..classification.results import Classification, ClipResult
-from ..errors import InferenceError, NotReadyError, ServiceError, StorageError
+from ..errors import InferenceError, JobLostError, JobsUnavailableError, NotReadyError, ServiceError, StorageError
 from ..telemetry import context
 from ..telemetry.metrics import Metrics
 from ..telemetry.request_record import RequestRecord
 from .assignments import Assignments, LostError, Progress
 from .changes import Changes
-from .files import Files
 from .job import Asked, Job
+from .videos.storage import Videos
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ SAVE_SECONDS = 1.0
 # again: seconds.
 RETRY_SECONDS = 5.0
 # What alerts look for among the outcomes of attempts: faults that are not the video's.
-BACKEND_FAILED, DECODER_FAILED = "backend failed", "decoder failed"
+BACKEND_FAILED, DECODER_FAILED, STORAGE_FAILED = "backend failed", "decoder failed", "storage failed"
 # What a server that ends has to give a job back.
 GIVE_BACK_SECONDS = 5.0
 SERVER_ERROR = 500
@@ -41,7 +41,7 @@ class Workplace:
 
     classifier: Classifier
     assignments: Assignments
-    files: Files
+    videos: Videos
     changes: Changes
     metrics: Metrics
     seconds: float
@@ -114,11 +114,7 @@ class Attempt:
 
     async def _classified(self) -> Classification:
         """Raises LostError when the job is not ours any more, and whatever the classification does."""
-        terms = Terms(background=True, seconds=self.at.seconds)
-        video = self.at.files.path(self.job.id)
-        working = asyncio.ensure_future(
-            self.at.classifier.classify(video, self._asked.query, self._on_clip, None, terms)
-        )
+        working = asyncio.create_task(self._fetch_and_classify())
         saving, lost = asyncio.create_task(self._save_as_they_come()), asyncio.create_task(self._lost.wait())
         tasks = (working, saving, lost)
         try:
@@ -133,6 +129,11 @@ class Attempt:
         if not saving.cancelled():
             saving.result()
         raise LostError
+
+    async def _fetch_and_classify(self) -> Classification:
+        terms = Terms(background=True, seconds=self.at.seconds)
+        async with self.at.videos.at_hand(self.job.id, self.job.bytes) as video:
+            return await self.at.classifier.classify(video, self._asked.query, self._on_clip, None, terms)
 
     def _on_clip(self, result: ClipResult) -> None:
         self._record.clip(result)
@@ -159,17 +160,18 @@ class Attempt:
             await asyncio.sleep(SAVE_SECONDS)
 
     async def _refused(self, error: ServiceError) -> str:
-        """The video's fault ends the job; another's has it begun anew."""
+        """The video's fault ends the job, as does the loss of it; another's has it begun anew."""
         problem = problem_of(error, self.job.request_id).model_dump_json()
-        if int(error.status) < SERVER_ERROR and not isinstance(error, StorageError):
+        theirs = int(error.status) < SERVER_ERROR and not isinstance(error, StorageError)
+        if theirs or isinstance(error, JobLostError):
             await self._surely(lambda: self.at.assignments.fail(self.job, self.server, problem))
             await self._remove_video()
             return "failed"
         logger.warning("job %s: %s: %s", self.job.id, error.slug, error.detail)
         await asyncio.sleep(RETRY_SECONDS)
-        if isinstance(error, NotReadyError):
+        if isinstance(error, (NotReadyError, JobsUnavailableError)):
             await self._surely(lambda: self.at.assignments.give_back(self.job, self.server))
-            return "given back"
+            return STORAGE_FAILED if isinstance(error, JobsUnavailableError) else "given back"
         if await self._surely(lambda: self.at.assignments.strike(self.job, self.server, problem)):
             await self._remove_video()
             return "failed"
@@ -190,4 +192,4 @@ class Attempt:
                 await self.at.assignments.give_back(self.job, self.server)
 
     async def _remove_video(self) -> None:
-        await asyncio.to_thread(self.at.files.remove, self.job.id)
+        await self.at.videos.remove(self.job.id)

@@ -1,21 +1,20 @@
 """What is done with jobs over HTTP: put in, waited for, forgotten. `opening.py` makes it."""
 
 import asyncio
-import errno
 import hashlib
 import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import JobsStorageError, JobsUnavailableError, NotReadyError, ServiceError
+from ..errors import JobsUnavailableError, NotReadyError, ServiceError
 from .arrivals import Arrivals
 from .changes import LOOK_SECONDS, Changes, soon
-from .files import Files
 from .job import ASK_AGAIN, Asked, Job
 from .outbox import Outbox
 from .runner import Runner
 from .submissions import Submission, Submissions
+from .videos.storage import Videos
 from .webhooks.targets import Targets
 
 
@@ -33,7 +32,7 @@ class Sender:
 class Jobs:
     """Use it in the event loop that it was opened in."""
 
-    files: Files
+    videos: Videos
     submissions: Submissions
     arrivals: Arrivals
     outbox: Outbox
@@ -44,14 +43,14 @@ class Jobs:
     _model: str
 
     async def submit(self, upload: Path, size: int, upload_seconds: float, asked: Asked, sender: Sender) -> Job:
-        """Take the job over, with its video, which is moved; both are on disk when this returns.
+        """Take the job over, with its video, which may be moved; both are kept when this returns.
 
         The job that was there before, where its idempotency key says so. Raises JobsFullError, JobsStorageError,
         IdempotencyConflictError, JobsUnavailableError.
         """
         job, text = secrets.token_urlsafe(18), asked.text()
         fingerprint = await asyncio.to_thread(_fingerprint, upload, text) if sender.key is not None else None
-        await self._keep(upload, job)
+        await self.videos.keep(upload, job)
         try:
             added = await self.submissions.add(
                 Submission(
@@ -71,27 +70,19 @@ class Jobs:
         except ServiceError as error:
             # It may be in the database after all when the answer was lost: then its video is needed.
             if not isinstance(error, JobsUnavailableError):
-                await asyncio.to_thread(self.files.remove, job)
+                await self.videos.remove(job)
             raise
         if added.id != job:
-            await asyncio.to_thread(self.files.remove, job)
+            await self.videos.remove(job)
         self._runner.wake()
         return added
-
-    async def _keep(self, upload: Path, job: str) -> None:
-        try:
-            await asyncio.to_thread(self.files.keep, upload, job)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise JobsStorageError("no space is left for the videos of jobs") from error
-            raise JobsUnavailableError(f"the videos of jobs cannot be stored: {error.strerror or error}") from error
 
     async def forget(self, job: str, owner: str) -> Job:
         """Cancel a job, if it is not over, and forget it. The job as it was. Raises NoSuchJobError."""
         found = await self.submissions.remove(job, owner)
-        await asyncio.to_thread(self.files.remove, job)
         self._runner.let_go(job)
         self.changes.tell(job)
+        await self.videos.remove(job)
         return found
 
     async def wait(self, job: str, owner: str, seconds: float) -> Job:

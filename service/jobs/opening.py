@@ -18,13 +18,13 @@ from .assignments import Assignments
 from .attempt import Workplace
 from .changes import Changes
 from .database import Database, sqlite_url
-from .files import Files
 from .jobs import Jobs
 from .liveness import Liveness
 from .outbox import Outbox
 from .retention import Retention
 from .runner import Runner
 from .submissions import Limits, Submissions
+from .videos.opening import open_videos
 from .webhooks.courier import Courier
 from .webhooks.targets import Targets
 
@@ -36,19 +36,16 @@ LOST = JobLostError("its server ended three times while it worked on this job; t
 @asynccontextmanager
 async def open_jobs(settings: Settings, classifier: Classifier, metrics: Metrics) -> AsyncIterator[Jobs]:
     """Jobs as the settings have them, worked on until the block is left. Raises StartupError."""
-    try:
-        files = await asyncio.to_thread(Files, folder_of(settings))
-    except OSError as error:
-        raise StartupError(f"R3D_JOBS_DIR: {error}") from error
     async with AsyncExitStack() as stack:
+        videos = await stack.enter_async_context(open_videos(settings.jobs_videos, folder_of(settings)))
         database = await stack.enter_async_context(Database.open(_url(settings)))
         outbox, targets = Outbox(database), Targets(settings.webhook_hosts, settings.webhook_networks)
         on_end = await stack.enter_async_context(_courier(settings, outbox, targets))
         model = classifier.manifest.weights_sha256
         changes, assignments = Changes(), Assignments(database, model)
-        at = Workplace(classifier, assignments, files, changes, metrics, settings.jobs_timeout_seconds, on_end)
+        at = Workplace(classifier, assignments, videos, changes, metrics, settings.jobs_timeout_seconds, on_end)
         liveness = Liveness(database, problem_of(LOST, "").model_dump_json())
-        retention = Retention(database, files, settings.jobs_ttl_seconds)
+        retention = Retention(database, videos, settings.jobs_ttl_seconds)
         runner = Runner(at, liveness, retention, jobs_at_once(classifier.decode_slots, classifier.open_slots))
         stack.push_async_callback(runner.close)
         try:
@@ -57,11 +54,11 @@ async def open_jobs(settings: Settings, classifier: Classifier, metrics: Metrics
             raise StartupError(error.detail) from error
         submissions = Submissions(database, Limits(settings.jobs_waiting, settings.jobs_bytes))
         arrivals, closing = Arrivals(submissions.check_room), asyncio.Event()
-        yield Jobs(files, submissions, arrivals, outbox, targets, changes, closing, runner, model)
+        yield Jobs(videos, submissions, arrivals, outbox, targets, changes, closing, runner, model)
 
 
 def folder_of(settings: Settings) -> Path:
-    """Where the videos of jobs are, and SQLite's file."""
+    """Where the videos of jobs are, or come by, and SQLite's file."""
     return settings.jobs_dir or platformdirs.user_state_path("r3d") / "jobs"
 
 

@@ -1,6 +1,5 @@
 """What is kept for how long, and how much there is."""
 
-import asyncio
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -8,8 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, select
 
 from .database import Database
-from .files import Files
 from .tables import CLIPS, JOBS, WEBHOOKS
+from .videos.storage import Videos
 
 # Jobs that are forgotten in one transaction, so that others need not wait long.
 BATCH = 1000
@@ -24,11 +23,11 @@ class Census:
 
 
 class Retention:
-    """Forgets old jobs. Every method raises JobsUnavailableError while the database is away."""
+    """Forgets old jobs. Every method raises JobsUnavailableError while the database is away, or the videos."""
 
-    def __init__(self, database: Database, files: Files, ttl_seconds: float) -> None:
+    def __init__(self, database: Database, videos: Videos, ttl_seconds: float) -> None:
         self._database = database
-        self._files = files
+        self._videos = videos
         self._ttl = ttl_seconds
 
     async def forget(self) -> int:
@@ -39,12 +38,12 @@ class Retention:
         total = 0
         while count := await self._database.write(self._forget_some):
             total += count
-        names = await asyncio.to_thread(self._files.old)
+        names = await self._videos.old()
         for start in range(0, len(names), BATCH):
             some = names[start : start + BATCH]
             known = await self._with_videos(some)
             for name in set(some) - set(known):
-                await asyncio.to_thread(self._files.remove, name)
+                await self._videos.remove(name)
         return total
 
     def _forget_some(self, connection: Connection) -> int:

@@ -35,6 +35,7 @@ class Runner:
         self._watch = Watch()
         self._attempts: dict[asyncio.Task[str], Attempt] = {}
         self._loops: list[asyncio.Task[None]] = []
+        self._removals: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._draining = False
 
@@ -61,9 +62,10 @@ class Runner:
     async def close(self) -> None:
         """Give back what is worked on, and count no more."""
         self._draining = True
-        for task in (*self._loops, *self._attempts):
+        tasks = (*self._loops, *self._removals, *self._attempts)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._loops, *self._attempts, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         with suppress(ServiceError):
             await self._liveness.leave(self._server)
 
@@ -112,9 +114,15 @@ class Runner:
             self._at.metrics.jobs_taken_back.inc(len(lost))
             self._wake.set()
         for job in back.failed:
-            await asyncio.to_thread(self._at.files.remove, job)
+            self._remove(job)
         for job in lost:
             self._at.changes.tell(job)
+
+    def _remove(self, job: str) -> None:
+        """A job's video, meanwhile: storage that is away must not keep this server from counting."""
+        task = asyncio.create_task(self._at.videos.remove(job))
+        self._removals.add(task)
+        task.add_done_callback(self._removals.discard)
 
     async def _let_go_of_cancelled(self) -> None:
         """End attempts at jobs that were cancelled on another server."""
@@ -138,7 +146,7 @@ class Runner:
     async def _keep_house(self) -> None:
         rounds = 0
         while True:
-            with suppress(ServiceError, OSError):  # of the folder, which may be away as the database may
+            with suppress(ServiceError):
                 census = await self._retention.census()
                 for status in ("queued", "running", "succeeded", "failed"):
                     self._at.metrics.jobs.labels(status).set(census.jobs.get(status, 0))

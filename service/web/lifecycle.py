@@ -159,8 +159,8 @@ class Lifecycle:
             yield
             return
         async with open_jobs(self.settings, classifier, self.metrics) as self.jobs:
-            await asyncio.to_thread(sweep, self.jobs.files.incoming)
-            self.jobs_spool = Spool(self.jobs.files.incoming)
+            await asyncio.to_thread(sweep, self.jobs.videos.incoming)
+            self.jobs_spool = Spool(self.jobs.videos.incoming)
             try:
                 yield
             finally:
@@ -190,7 +190,7 @@ class Lifecycle:
 
 def _keeps_jobs(settings: Settings) -> bool:
     """Whether jobs are wanted; or nobody said, and there is a place for them."""
-    if settings.jobs is not None or settings.jobs_dir is not None:
+    if any(each is not None for each in (settings.jobs, settings.jobs_dir, settings.jobs_videos)):
         return settings.jobs is None or settings.jobs.get_secret_value() != OFF
     try:
         folder_of(settings).mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -7,18 +7,18 @@ from pathlib import Path
 
 from sqlalchemy import update
 
-from service.jobs.files import LEFT_OVER_SECONDS, Files
 from service.jobs.retention import Retention
 from service.jobs.tables import JOBS
+from service.jobs.videos.folder import LEFT_OVER_SECONDS, Folder
 from tests.support.kept_jobs import Kept
 
 TTL = 3600.0
 
 
-def kept_file(files: Files, job: str, age: float) -> Path:
+async def kept_file(files: Folder, job: str, age: float) -> Path:
     upload = files.incoming / job
     upload.write_bytes(b"video")
-    files.keep(upload, job)
+    await files.keep(upload, job)
     stamp = time.time() - age
     os.utime(files.path(job), (stamp, stamp))
     return files.path(job)
@@ -27,7 +27,7 @@ def kept_file(files: Files, job: str, age: float) -> Path:
 def test_finished_jobs_are_forgotten_after_their_time(jobs_url: str, tmp_path: Path) -> None:
     async def run() -> None:
         async with Kept.open(jobs_url, size=10_000) as kept:
-            retention = Retention(kept.database, Files(tmp_path / "jobs"), TTL)
+            retention = Retention(kept.database, Folder(tmp_path / "jobs"), TTL)
             await kept.add("old", "new", "running", "queued", created=1.0)
             old, new, _ = await kept.take("server", 3)
             await kept.assignments.fail(new, "server", "{}")
@@ -44,12 +44,14 @@ def test_finished_jobs_are_forgotten_after_their_time(jobs_url: str, tmp_path: P
 
 
 def test_videos_of_no_job_are_removed_when_they_are_not_new(jobs_url: str, tmp_path: Path) -> None:
-    files = Files(tmp_path / "jobs")
+    files = Folder(tmp_path / "jobs")
     old = LEFT_OVER_SECONDS + 1
-    paths = {job: kept_file(files, job, old) for job in ("waiting", "through", "orphan")}
-    paths["fresh"] = kept_file(files, "fresh", 0)
+    paths: dict[str, Path] = {}
 
     async def run() -> None:
+        for name in ("waiting", "through", "orphan"):
+            paths[name] = await kept_file(files, name, old)
+        paths["fresh"] = await kept_file(files, "fresh", 0)
         async with Kept.open(jobs_url) as kept:
             retention = Retention(kept.database, files, TTL)
             await kept.add("through", "waiting")
@@ -64,12 +66,12 @@ def test_videos_of_no_job_are_removed_when_they_are_not_new(jobs_url: str, tmp_p
 def test_nothing_is_told_of_an_empty_database(jobs_url: str, tmp_path: Path) -> None:
     async def run() -> tuple[dict[str, int], float]:
         async with Kept.open(jobs_url) as kept:
-            census = await Retention(kept.database, Files(tmp_path), TTL).census()
+            census = await Retention(kept.database, Folder(tmp_path), TTL).census()
             return dict(census.jobs), census.oldest_seconds
 
     assert asyncio.run(run()) == ({}, 0.0)
 
 
 def test_only_this_user_sees_the_videos(tmp_path: Path) -> None:
-    Files(tmp_path / "jobs")
+    Folder(tmp_path / "jobs")
     assert {(path.stat().st_mode & 0o777) for path in (tmp_path / "jobs").iterdir()} == {0o700}

@@ -15,9 +15,9 @@ from service.jobs import runner
 from service.jobs.attempt import Workplace
 from service.jobs.changes import Changes
 from service.jobs.database import THREADS, Database
-from service.jobs.files import Files
 from service.jobs.retention import Retention
 from service.jobs.runner import Runner
+from service.jobs.videos.folder import Folder
 from service.telemetry.metrics import Metrics
 from tests.support.kept_jobs import Kept
 
@@ -49,9 +49,9 @@ def test_a_server_counts_while_all_threads_of_its_database_are_busy(
 
     async def run() -> None:
         async with Kept.open(jobs_url) as kept, Kept.open(jobs_url) as other:
-            files = Files(tmp_path)
-            at = Workplace(NOBODY, kept.assignments, files, Changes(), Metrics(), 1.0, lambda: None)
-            worker = Runner(at, kept.liveness, Retention(kept.database, files, 1.0), 1)
+            videos = Folder(tmp_path)
+            at = Workplace(NOBODY, kept.assignments, videos, Changes(), Metrics(), 1.0, lambda: None)
+            worker = Runner(at, kept.liveness, Retention(kept.database, videos, 1.0), 1)
             await worker.start()
             await other.liveness.enter("other")
             async with all_threads_busy(kept.database), asyncio.timeout(30):

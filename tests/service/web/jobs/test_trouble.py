@@ -147,7 +147,7 @@ def test_a_full_disk_is_told(serve: Serve, video: Path, monkeypatch: pytest.Monk
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as changed:
-        changed.setattr("service.jobs.files.os.fsync", full)
+        changed.setattr("service.jobs.videos.folder.os.fsync", full)
         problem(sent.post(video.read_bytes()), 507, "jobs-storage")
     assert not list((tmp_path / "jobs" / "videos").iterdir())
     sent.through(sent.send(video.read_bytes()))

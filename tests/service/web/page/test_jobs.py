@@ -98,7 +98,7 @@ def test_a_job_that_is_cancelled_is_forgotten(open_page: OpenPage, model_directo
         expect(page.locator("#problem")).to_contain_text("Cancelled")
         assert eventually(lambda: server.metric("r3d_jobs_attempts_total", outcome="lost")) == 1
         assert server.lifecycle.jobs is not None
-        assert not list(server.lifecycle.jobs.files.path("x").parent.iterdir())
+        assert not list((server.lifecycle.jobs.videos.incoming.parent / "videos").iterdir())
 
 
 def test_a_video_that_waits_is_sent_while_a_job_goes_on(

@@ -1,0 +1,1 @@
+"""The videos of jobs, until they are through."""

@@ -1,0 +1,51 @@
+"""An event loop in a thread of its own, for coroutines that also read files and compute checksums."""
+
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from threading import Thread
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """Runs from when it is made until it is closed."""
+
+    def __init__(self, name: str) -> None:
+        started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+        self._thread = Thread(target=lambda: asyncio.run(_live(started)), name=name)
+        self._thread.start()
+        self._loop, self._closing = started.result()
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` returns or raises, run there. Cancelling it cancels the work, and ends when the work has."""
+        over: Future[asyncio.Task[T]] = Future()
+        begun: list[asyncio.Task[T]] = []
+
+        def begin() -> None:
+            begun.append(asyncio.create_task(work))
+            begun[0].add_done_callback(over.set_result)
+
+        self._loop.call_soon_threadsafe(begin)
+        ended = asyncio.wrap_future(over)
+        try:
+            task = await asyncio.shield(ended)
+        except asyncio.CancelledError:
+            self._loop.call_soon_threadsafe(lambda: begun[0].cancel())
+            task = await ended
+            if not task.cancelled():
+                task.exception()
+            raise
+        return task.result()
+
+    def close(self) -> None:
+        """Ends what still runs there. Call it in a thread."""
+        self._loop.call_soon_threadsafe(self._closing.set)
+        self._thread.join()
+
+
+async def _live(started: "Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]") -> None:
+    closing = asyncio.Event()
+    started.set_result((asyncio.get_running_loop(), closing))
+    await closing.wait()

@@ -1,0 +1,65 @@
+"""A loop beside the test's."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from service.jobs.videos.loop_thread import LoopThread
+
+
+def beside(work: Callable[[LoopThread], Awaitable[None]]) -> None:
+    async def run() -> None:
+        thread = LoopThread("beside")
+        try:
+            await work(thread)
+        finally:
+            await asyncio.to_thread(thread.close)
+
+    asyncio.run(run())
+    assert "beside" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_work_is_done_in_its_thread_and_gives_what_it_returns() -> None:
+    async def name() -> str:
+        return threading.current_thread().name
+
+    async def work(thread: LoopThread) -> None:
+        assert await thread.run(name()) == "beside"
+
+    beside(work)
+
+
+def test_what_work_raises_is_raised() -> None:
+    async def fail() -> None:
+        raise KeyError("found nothing")
+
+    async def work(thread: LoopThread) -> None:
+        with pytest.raises(KeyError, match="found nothing"):
+            await thread.run(fail())
+
+    beside(work)
+
+
+def test_work_is_over_when_its_cancelling_returns() -> None:
+    begun, steps = threading.Event(), []
+
+    async def long() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            steps.append("over")
+
+    async def work(thread: LoopThread) -> None:
+        waiting = asyncio.create_task(thread.run(long()))
+        await asyncio.to_thread(begun.wait, 10)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        steps.append("told")
+
+    beside(work)
+    assert steps == ["over", "told"]
