@@ -12,7 +12,8 @@ import httpx
 from r3d.client import (
     AsyncClient,
     ClipEvent,
-    Event,
+    FollowEvent,
+    JobEvent,
     Parameters,
     ProblemError,
     ResultEvent,
@@ -24,6 +25,10 @@ from ..api.problem import TYPE_PREFIX
 from ..api.schemas import ClassifyAnswer
 from ..errors import StartupError
 from .outcome import FileClassifier, OnProgress, Options, Refusal
+
+# A file of so many bytes, minutes of most videos, becomes a job where the service keeps jobs: proxies, restarts and the
+# end of this command cost it nothing then. A smaller one is soon sent again.
+JOB_BYTES = 32 << 20
 
 
 class Service:
@@ -55,12 +60,16 @@ class Service:
             told = ("uploading", sent / size) if sent < size else ("uploaded",)
             loop.call_soon_threadsafe(on_progress, *told)
 
-        result: Event | None = None
-        async with aclosing(self._client.events(video, on_upload=on_upload, **self._parameters)) as events:
+        result: FollowEvent | None = None
+        is_long = (await asyncio.to_thread(video.stat)).st_size >= JOB_BYTES
+        ask = self._client.job_events if is_long else self._client.events
+        async with aclosing(ask(video, on_upload=on_upload, **self._parameters)) as events:
             async for event in events:
                 self._answered = True
                 if isinstance(event, ClipEvent):
                     on_progress(f"{event.index + 1} clips", event.progress)
+                elif isinstance(event, JobEvent) and event.status == "queued":
+                    on_progress("waiting at the service")
                 result = event
         assert isinstance(result, ResultEvent)  # noqa: S101  # the client's word
         return ClassifyAnswer.model_validate(result.model_dump())

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any, Protocol
 
 import pytest
@@ -29,6 +30,8 @@ class Asking(Protocol):
     def wait(self, url: str, key: str | None, job: str, seconds: float | None = None) -> Classification: ...
 
     def follow(self, url: str, key: str | None, job: str, on_event: OnFollowEvent) -> None: ...
+
+    def job_events(self, url: str, video: Any, on_event: OnFollowEvent, **options: Any) -> None: ...
 
     def job(self, url: str, key: str | None, job: str, wait: float = 0.0) -> Job: ...
 
@@ -62,6 +65,11 @@ class Synchronous:
     def follow(self, url: str, key: str | None, job: str, on_event: OnFollowEvent) -> None:
         with Client(url, api_key=key) as client:
             for event in client.follow(job):
+                on_event(event)
+
+    def job_events(self, url: str, video: Any, on_event: OnFollowEvent, **options: Any) -> None:
+        with Client(url) as client:
+            for event in client.job_events(video, **options):
                 on_event(event)
 
     def job(self, url: str, key: str | None, job: str, wait: float = 0.0) -> Job:
@@ -116,6 +124,14 @@ class Asynchronous:
         async def ask() -> None:
             async with AsyncClient(url, api_key=key) as client:
                 async for event in client.follow(job):
+                    on_event(event)
+
+        asyncio.run(ask())
+
+    def job_events(self, url: str, video: Any, on_event: OnFollowEvent, **options: Any) -> None:
+        async def ask() -> None:
+            async with AsyncClient(url) as client, aclosing(client.job_events(video, **options)) as events:
+                async for event in events:
                     on_event(event)
 
         asyncio.run(ask())

@@ -1,6 +1,7 @@
 """`r3d-classify --server`, against services that listen."""
 
 import json
+import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +9,10 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx
+from pydantic import SecretStr
 
 from service.api.schemas import ClassifyAnswer
+from service.batch.remote import JOB_BYTES
 from service.settings import Settings
 
 from ...support.http_server import serving
@@ -163,3 +166,38 @@ def test_a_busy_service_is_asked_again(model_directory: Path, video: Path, tmp_p
     found = json_lines(out)
     assert sorted(each["file"] for each in found) == sorted(map(str, copies))
     assert all("result" in each for each in found)
+
+
+def made_long(video: Path, path: Path) -> Path:
+    """The video with so much behind it that nobody reads that it becomes a job."""
+    size = JOB_BYTES
+    path.write_bytes(video.read_bytes() + struct.pack(">I4s", size, b"free") + bytes(size - 8))
+    return path
+
+
+def test_a_long_file_is_a_job_that_the_next_run_takes_up(model_directory: Path, video: Path, tmp_path: Path) -> None:
+    long, out = made_long(video, tmp_path / "long.mp4"), tmp_path / "out.jsonl"
+    with StubServer(Settings(model=model_directory)) as live:
+        live.gate.close(after=1)
+        command = [program("r3d-classify"), "--server", live.url, "--out", str(out), str(long)]
+        with subprocess.Popen(command) as process:
+            eventually(lambda: live.metric("r3d_clips_classified_total") == 1, seconds=30)
+            process.kill()
+        again = subprocess.Popen(command)
+        eventually(lambda: live.metric("r3d_requests_total", outcome="accepted") == 2, seconds=30)
+        live.gate.open()
+        with again:
+            assert again.wait(30) == 0
+        assert live.metric("r3d_clips_classified_total") == 2
+    [found] = json_lines(out)
+    assert len(found["result"]["clips"]) == 2
+
+
+def test_a_long_file_is_a_request_where_no_jobs_are_kept(
+    classify: Call, model_directory: Path, video: Path, tmp_path: Path
+) -> None:
+    with StubServer(Settings(model=model_directory, jobs=SecretStr("off"))) as live:
+        long = made_long(video, tmp_path / "long.mp4")
+        status, output, errors = classify("--server", live.url, "--json", str(long))
+    assert (status, errors) == (0, "")
+    assert len(json.loads(output)["clips"]) == 2
