@@ -16,6 +16,8 @@ Long videos become jobs, which outlast the connection and a restart of the servi
     print(client.wait(job.id).label)
 ```
 
+`job_events` sends and follows in one call, which may be made again.
+
 `AsyncClient` has the same methods for `await` and `async for`. `Client(url, patience=60)` makes a request again for a
 minute while the service is full, restarted or away. It needs httpx, pydantic and tenacity, and nothing of the service.
 """
