@@ -9,33 +9,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ..batch.command_line import (
-    BAD_USAGE,
-    CANNOT_START,
-    SOME_FAILED,
-    AggregateChoice,
-    Clips,
-    Embedding,
-    End,
-    FrameRate,
-    Listed,
-    Recursive,
-    Start,
-    Stride,
-    TailChoice,
-    Threshold,
-    TopK,
-    Videos,
-    check_named,
-    clips_of,
-)
+from ..batch.command_line import BAD_USAGE, CANNOT_START, SOME_FAILED, asking, inputs_of, options_of
 from ..batch.inputs import STANDARD_INPUT, Inputs, NamingError
 from ..batch.local import local
 from ..batch.names import Names
 from ..batch.outcome import Options
 from ..batch.remote import base_url, remote
 from ..batch.results_file import open_results
-from ..classification.query import Query
 from ..errors import StartupError
 from ..machine import available_cpus
 from .environment import MODEL_HELP, ended, load_settings
@@ -50,10 +30,10 @@ app = typer.Typer(pretty_exceptions_enable=False)
 
 
 @app.command()
+@asking(inputs=inputs_of, options=options_of)
 def classify(
-    videos: Videos = None,
-    manifest: Listed = None,
-    recursive: Recursive = False,
+    *,
+    inputs: Inputs,
     out: Annotated[
         Path | None, typer.Option(help="Write JSON lines to this file; videos that are in it are left out.")
     ] = None,
@@ -68,16 +48,7 @@ def classify(
         Format, typer.Option("--format", help="table; json: one answer a line; csv: a line a clip; vtt, srt: captions.")
     ] = "table",
     every_clip: Annotated[bool, typer.Option("--every-clip", help="Clips in the table, below the segments.")] = False,
-    top_k: TopK = None,
-    frame_rate: FrameRate = None,
-    clips: Clips = None,
-    stride: Stride = None,
-    start: Start = None,
-    end: End = None,
-    tail: TailChoice = None,
-    aggregate: AggregateChoice = None,
-    threshold: Threshold = None,
-    embedding: Embedding = False,
+    options: Options,
     version: Version = False,
 ) -> None:
     """Classify video files.
@@ -86,11 +57,8 @@ def classify(
     """
     logging.basicConfig(level=logging.ERROR)
     form = "json" if json or out else form
-    if embedding and form != "json":
+    if options.query.embedding and form != "json":
         raise typer.BadParameter("it is told in JSON lines: --json, or --out FILE", param_hint="--embedding")
-    query = Query(frame_rate, clips_of(clips), stride, tail, aggregate, threshold, start, end, embedding)
-    options = Options(top_k, query)
-    inputs = Inputs(videos or [], manifest, recursive)
     _check_usage(inputs, out)
     errors = Console(stderr=True)
     with ExitStack() as stack:
@@ -117,7 +85,6 @@ def classify(
 
 
 def _check_usage(inputs: Inputs, out: Path | None) -> None:
-    check_named(inputs)
     if str(STANDARD_INPUT) in inputs.names:
         if inputs.listed == STANDARD_INPUT:
             raise typer.BadParameter("standard input is a video or a list, not both")

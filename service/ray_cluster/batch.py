@@ -13,32 +13,11 @@ from typing import Annotated
 
 import typer
 
-from ..batch.command_line import (
-    BAD_USAGE,
-    CANNOT_START,
-    SOME_FAILED,
-    AggregateChoice,
-    Clips,
-    Embedding,
-    End,
-    FrameRate,
-    Listed,
-    Recursive,
-    Start,
-    Stride,
-    TailChoice,
-    Threshold,
-    TopK,
-    Videos,
-    check_named,
-    clips_of,
-    ended,
-)
+from ..batch.command_line import BAD_USAGE, CANNOT_START, SOME_FAILED, asking, ended, inputs_of, options_of
 from ..batch.inputs import STANDARD_INPUT, Inputs, NamingError
 from ..batch.many import Here, classify_all
 from ..batch.outcome import Options, Outcome, Refusal
 from ..batch.results_file import ResultsFile, open_results
-from ..classification.query import Query
 from ..errors import StartupError
 from ..settings import PREFIX
 from .actors import Size, on_ray
@@ -50,36 +29,24 @@ app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 
 
 @app.command()
+@asking(inputs=inputs_of, options=options_of)
 def classify(
+    *,
     out: Annotated[Path, typer.Option(help="Results, a JSON line for each video; videos that are in it are left out.")],
-    videos: Videos = None,
-    manifest: Listed = None,
-    recursive: Recursive = False,
+    inputs: Inputs,
     replicas: Annotated[int, typer.Option(min=1, help="Actors, each with a pipeline of its own.")] = 1,
     jobs: Annotated[int | None, typer.Option(min=1, help="Files at a time per actor. Default: its CPUs.")] = None,
     cpus: Annotated[float, typer.Option(min=0.1, help="CPUs per actor.")] = 2,
     gpus: Annotated[float, typer.Option(min=0, help="GPUs per actor, or a share of one.")] = 0,
     model: Annotated[Path | None, typer.Option(help="Model directory, on every node. Default: R3D_MODEL.")] = None,
-    top_k: TopK = None,
-    frame_rate: FrameRate = None,
-    clips: Clips = None,
-    stride: Stride = None,
-    start: Start = None,
-    end: End = None,
-    tail: TailChoice = None,
-    aggregate: AggregateChoice = None,
-    threshold: Threshold = None,
-    embedding: Embedding = False,
+    options: Options,
 ) -> None:
     """Classify video files on a Ray cluster.
 
     Exit status: 0 all good, 1 some failed, 2 bad usage, 3 nothing can be classified.
     """
-    query = Query(frame_rate, clips_of(clips), stride, tail, aggregate, threshold, start, end, embedding)
     settings = environment(cpus) | ({} if model is None else {f"{PREFIX}MODEL": str(model)})
     size = Size(replicas, cpus, gpus, jobs or math.ceil(cpus), settings)
-    inputs = Inputs(videos or [], manifest, recursive)
-    check_named(inputs)
     if str(STANDARD_INPUT) in inputs.names:
         raise typer.BadParameter("a video on standard input is on no other node")
     with ExitStack() as stack:
@@ -89,7 +56,7 @@ def classify(
         except (StartupError, OSError) as error:
             raise ended(PROGRAM, error, BAD_USAGE) from error
         try:
-            failed = asyncio.run(_classify(inputs, results, Options(top_k, query), size))
+            failed = asyncio.run(_classify(inputs, results, options, size))
         except NamingError as error:  # in a list that is read as it comes
             raise ended(PROGRAM, error, BAD_USAGE) from error
         except (StartupError, OSError) as error:

@@ -48,8 +48,8 @@ class Metrics:
         self.queue_clips = Gauge("r3d_queue_clips", "Clips that wait for the network", registry=registry)
         self.saturation = Gauge(
             "r3d_saturation",
-            "Videos in progress per decode slot or per place in the network, or requests per place, whichever is most: "
-            "above 1 somebody waits",
+            "Videos in progress per place at a decoder, of CPU or NVDEC, or in the network, or requests per place, "
+            "whichever is most: above 1 somebody waits",
             registry=registry,
         )
         self.workers = Gauge("r3d_workers", "Workers that have not failed: one for each GPU", registry=registry)

@@ -1,6 +1,5 @@
 """What is in `deploy/`, against the schemas and checks that its readers use. No container runs here."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -196,19 +195,6 @@ def test_kubernetes_resources_fit_their_schemas(resources: list[dict[str, Any]])
     assert wanted <= kinds <= wanted | {"PersistentVolumeClaim"}
     for resource in resources:
         kubernetes_validate.validate(resource, "1.33", strict=True)
-
-
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
-def test_keda_takes_the_autoscalers_place(tmp_path: Path) -> None:
-    kubernetes = os.path.relpath(DEPLOY / "kubernetes", tmp_path.resolve())
-    parts = {"resources": [f"{kubernetes}/overlays/cpu"], "components": [f"{kubernetes}/components/keda"]}
-    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(parts))
-    done = subprocess.run(
-        ["kubectl", "kustomize", str(tmp_path)], capture_output=True, text=True, timeout=60, check=True
-    )
-    kinds = {resource["kind"] for resource in yaml.safe_load_all(done.stdout)}
-    assert "ScaledObject" in kinds
-    assert "HorizontalPodAutoscaler" not in kinds
 
 
 def test_a_wrong_resource_would_be_noticed(resources: list[dict[str, Any]]) -> None:

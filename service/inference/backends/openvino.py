@@ -63,9 +63,10 @@ class OpenVinoNetwork:
         core = openvino.Core()
         config: dict[str, object] = {"INFERENCE_PRECISION_HINT": HINTS[self._precision]}
         config |= {"NUM_STREAMS": self._streams} if self._streams > 1 else {"PERFORMANCE_HINT": "LATENCY"}
-        if threads := self._threads or quota_cpus():
+        quota = quota_cpus()
+        if threads := self._threads or quota:
             config["INFERENCE_NUM_THREADS"] = threads
-        if quota_cpus() is not None:
+        if quota is not None:
             # By itself it binds its threads to the first cores: every container on this machine to the same ones.
             config["ENABLE_CPU_PINNING"] = False
         network = core.read_model(self._model)
