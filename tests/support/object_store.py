@@ -31,11 +31,12 @@ class Refusal:
 class ObjectStore:
     """Started by `start`, which may be called again after `stop`; it has the same port then.
 
-    Downloads of objects are held while `gate` is closed.
+    Requests for objects by the method `held` wait while `gate` is closed.
     """
 
     def __init__(self) -> None:
         self.gate = Gate()
+        self.held = "GET"
         self.refusal: Refusal | None = None
         self.bucket = f"jobs-{next(NUMBERS)}"
         self.videos = f"s3://{self.bucket}/{PREFIX}"
@@ -67,7 +68,7 @@ class ObjectStore:
 
     def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        if method == "GET" and path.count("/") > 1:
+        if method == self.held and path.count("/") > 1:
             self.gate(None)
         if self.refusal is not None and method == self.refusal.method:
             start(self.refusal.status, [("Content-Type", "application/xml")])
