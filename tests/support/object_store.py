@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from .stubs import Gate
 
@@ -26,6 +26,13 @@ class Refusal:
     method: str
     status: str
     code: str
+
+
+class Quiet(WSGIRequestHandler):
+    """Logs no requests."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
 
 
 class ObjectStore:
@@ -45,7 +52,7 @@ class ObjectStore:
         self._server: BaseWSGIServer | None = None
 
     def start(self) -> None:
-        self._server = make_server("127.0.0.1", self._port, self._answer, threaded=True)
+        self._server = make_server("127.0.0.1", self._port, self._answer, threaded=True, request_handler=Quiet)
         self._port = self._server.port
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
@@ -57,6 +64,11 @@ class ObjectStore:
             aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
         )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """By which it is found, and its keys."""
+        return KEYS | {"AWS_ENDPOINT_URL_S3": self.url}
 
     def stop(self) -> None:
         if self._server is not None:

@@ -99,6 +99,7 @@ def test_a_video_that_is_gone_is_not_told_as_the_videos_fault(begin: Begin, stor
     lost = sent.through(waiting[-1])
     assert (lost["status"], lost["problem"]["type"]) == ("failed", "urn:r3d:problem:job-lost")
     assert "bucket" in lost["problem"]["detail"]
+    assert (attempts(sent, "failed"), attempts(sent, "decoder failed")) == (1, 0)  # another would not find it either
     for job in (first, *waiting[:-1]):
         assert sent.through(job)["status"] == "succeeded"
 
