@@ -15,7 +15,7 @@ from service.settings import Settings
 
 from .support import object_store
 from .support.live_server import API_KEY, LiveServer, StubServer
-from .support.object_store import KEYS, ObjectStore
+from .support.object_store import ObjectStore
 from .support.postgresql import Postgresql, binaries, running
 from .support.videos import write_video
 
@@ -133,7 +133,7 @@ def jobs_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
     """An S3 server with an empty bucket, which the environment names."""
     with object_store.running() as running_store:
-        for name, value in (KEYS | {"AWS_ENDPOINT_URL_S3": running_store.url}).items():
+        for name, value in running_store.environment.items():
             monkeypatch.setenv(name, value)
         yield running_store
 

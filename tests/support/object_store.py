@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from .stubs import Gate
 
@@ -28,14 +28,22 @@ class Refusal:
     code: str
 
 
+class Quiet(WSGIRequestHandler):
+    """Logs no requests."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
 class ObjectStore:
     """Started by `start`, which may be called again after `stop`; it has the same port then.
 
-    Downloads of objects are held while `gate` is closed.
+    Requests for objects by the method `held` wait while `gate` is closed.
     """
 
     def __init__(self) -> None:
         self.gate = Gate()
+        self.held = "GET"
         self.refusal: Refusal | None = None
         self.bucket = f"jobs-{next(NUMBERS)}"
         self.videos = f"s3://{self.bucket}/{PREFIX}"
@@ -44,7 +52,7 @@ class ObjectStore:
         self._server: BaseWSGIServer | None = None
 
     def start(self) -> None:
-        self._server = make_server("127.0.0.1", self._port, self._answer, threaded=True)
+        self._server = make_server("127.0.0.1", self._port, self._answer, threaded=True, request_handler=Quiet)
         self._port = self._server.port
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
@@ -57,6 +65,11 @@ class ObjectStore:
             aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
         )
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """By which it is found, and its keys."""
+        return KEYS | {"AWS_ENDPOINT_URL_S3": self.url}
+
     def stop(self) -> None:
         if self._server is not None:
             self.client.close()
@@ -67,7 +80,7 @@ class ObjectStore:
 
     def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        if method == "GET" and path.count("/") > 1:
+        if method == self.held and path.count("/") > 1:
             self.gate(None)
         if self.refusal is not None and method == self.refusal.method:
             start(self.refusal.status, [("Content-Type", "application/xml")])

@@ -23,6 +23,8 @@ from typing import Annotated, Any
 import httpx
 import typer
 
+from ..support import object_store
+from ..support.object_store import ObjectStore
 from ..support.postgresql import binaries, running
 from ..support.programs import program
 from ..support.videos import write_video
@@ -152,13 +154,22 @@ def result(replicas: Replicas, job: str) -> dict[str, Any]:
         assert time.monotonic() < deadline, found
 
 
-def trial(jobs: int, seconds: float, folder: Path, arguments: tuple[str, ...], jobs_url: str | None) -> dict[str, Any]:
-    """Figures, and `complaints`, of which there should be none. `jobs_url` None: SQLite in `folder`."""
+def trial(
+    jobs: int,
+    seconds: float,
+    folder: Path,
+    arguments: tuple[str, ...],
+    jobs_url: str | None,
+    store: ObjectStore | None = None,
+) -> dict[str, Any]:
+    """Figures, and `complaints`, of which there should be none. Without `jobs_url` SQLite; all of it in `folder`."""
     videos = [
         write_video(folder / f"{kind}.mp4", 40 + 8 * kind, size=(64 + 16 * kind, 48)).read_bytes()
         for kind in range(KINDS)
     ]
     environment = {"R3D_JOBS_DIR": str(folder / "jobs")} | ({"R3D_JOBS": jobs_url} if jobs_url else {})
+    if store is not None:
+        environment |= store.environment | {"R3D_JOBS_VIDEOS": store.videos}
     with ExitStack() as stack:
         servers = []
         for name in ("a", "b"):
@@ -182,7 +193,7 @@ def trial(jobs: int, seconds: float, folder: Path, arguments: tuple[str, ...], j
         for number, each in enumerate(done)
         if each["result"] is None or untimed(each["result"]) != expected[number % KINDS]
     ]
-    left = sorted(path.name for path in (folder / "jobs" / "videos").iterdir())
+    left = list((folder / "jobs" / "videos").iterdir()) if store is None else store.keys()
     complaints = [
         *([f"{jobs - len(set(sent))} jobs are the same"] if len(set(sent)) != jobs else []),
         *(["sent again, they were others"] if again != sent[::7] else []),
@@ -205,6 +216,7 @@ def main(
     jobs: Annotated[int, typer.Option(min=1)] = 500,
     kill_every: Annotated[float, typer.Option(help="Seconds.")] = 5.0,
     postgresql: Annotated[bool, typer.Option(help="And not SQLite.")] = False,
+    bucket: Annotated[bool, typer.Option(help="For the videos, and not a folder.")] = False,
 ) -> None:
     """Prints the figures, and ends with 1 if there is something to complain about."""
     with ExitStack() as stack:
@@ -214,7 +226,8 @@ def main(
             programs = binaries()
             assert programs is not None, "PostgreSQL is not installed"
             url = stack.enter_context(running(programs)).database()
-        figures = trial(jobs, kill_every, folder, (), url)
+        store = stack.enter_context(object_store.running()) if bucket else None
+        figures = trial(jobs, kill_every, folder, (), url, store)
     print(json.dumps(figures, indent=1))
     raise typer.Exit(bool(figures["complaints"]))
 

@@ -19,7 +19,10 @@ class LoopThread:
         self._loop, self._closing = started.result()
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What `work` returns or raises, run there. Cancelling it cancels the work, and ends when the work has."""
+        """What `work` returns or raises, run there. Cancelling it cancels the work, and ends when the work has.
+
+        Raises ConnectionAbortedError when the thread is closed before the work is over.
+        """
         over: Future[asyncio.Task[T]] = Future()
         begun: list[asyncio.Task[T]] = []
 
@@ -37,6 +40,8 @@ class LoopThread:
             if not task.cancelled():
                 task.exception()
             raise
+        if task.cancelled():
+            raise ConnectionAbortedError("this server ends")
         return task.result()
 
     def close(self) -> None:

@@ -42,7 +42,8 @@ async def submit(request: Request, lifecycle: Lifecycle, jobs: Jobs, asked: Aske
             receiving = receive(_counted(request, arrival), lifecycle.jobs_spool, of_job, lambda: None)
             upload = await unless(stack.enter_async_context(receiving), given_up(lifecycle))
             record_of(request).uploaded(started, upload.size)
-            job = await jobs.submit(upload.path, upload.size, time.monotonic() - started, asked, sender)
+            submitting = jobs.submit(upload.path, upload.size, time.monotonic() - started, asked, sender)
+            job = await unless(submitting, given_up(lifecycle))  # on its way to a bucket it may take as long again
     record_of(request).outcome = "accepted"
     headers = {"Location": f"/v1/jobs/{job.id}", "Preference-Applied": RESPOND_ASYNC}
     return Response(answer(job, None, await jobs.outbox.find(job.id)), ACCEPTED, headers, "application/json")

@@ -42,6 +42,24 @@ def test_what_work_raises_is_raised() -> None:
     beside(work)
 
 
+def test_work_that_the_end_of_the_thread_cuts_off_is_told_so() -> None:
+    begun = threading.Event()
+
+    async def long() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def run() -> None:
+        thread = LoopThread("beside")
+        waiting = asyncio.create_task(thread.run(long()))
+        await asyncio.to_thread(begun.wait, 10)
+        await asyncio.to_thread(thread.close)
+        with pytest.raises(ConnectionAbortedError):
+            await waiting
+
+    asyncio.run(run())
+
+
 def test_work_is_over_when_its_cancelling_returns() -> None:
     begun, steps = threading.Event(), []
 

@@ -1,6 +1,7 @@
 """Jobs whose videos are in a bucket."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,7 @@ def test_a_video_that_is_gone_is_not_told_as_the_videos_fault(begin: Begin, stor
     lost = sent.through(waiting[-1])
     assert (lost["status"], lost["problem"]["type"]) == ("failed", "urn:r3d:problem:job-lost")
     assert "bucket" in lost["problem"]["detail"]
+    assert (attempts(sent, "failed"), attempts(sent, "decoder failed")) == (1, 0)  # another would not find it either
     for job in (first, *waiting[:-1]):
         assert sent.through(job)["status"] == "succeeded"
 
@@ -123,6 +125,21 @@ def test_a_server_that_ends_while_a_video_comes_gives_the_job_back(
     store.gate.open()
     assert other.through(job)["status"] == "succeeded"
     assert other.server.metric("r3d_jobs_taken_back_total") == 0
+
+
+@on_sqlite
+def test_a_video_that_is_on_its_way_to_the_bucket_when_the_server_ends_is_no_job(
+    begin: Begin, store: ObjectStore, video: Path
+) -> None:
+    sent = begin()
+    store.held = "PUT"
+    store.gate.close()
+    with ThreadPoolExecutor(1) as thread:
+        sending = thread.submit(sent.post, video.read_bytes())
+        store.gate.wait_held()
+        sent.server.lifecycle.drain()
+        sent.server.server._loop.call_soon_threadsafe(sent.server.lifecycle.aborted.set)  # type: ignore[union-attr]
+        problem(sending.result(20), 503, "not-ready")
 
 
 @on_sqlite
