@@ -13,9 +13,7 @@ from engine_builder.camera_motion import LABELS, WEIGHTS
 from engine_builder.manifest import Manifest
 from service.settings import Settings
 
-from .support import object_store
 from .support.live_server import API_KEY, LiveServer, StubServer
-from .support.object_store import ObjectStore
 from .support.postgresql import Postgresql, binaries, running
 from .support.videos import write_video
 
@@ -127,15 +125,6 @@ def jobs_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/jobs.sqlite"
     server: Postgresql = request.getfixturevalue("postgresql")
     return server.database()
-
-
-@pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
-    """An S3 server with an empty bucket, which the environment names."""
-    with object_store.running() as running_store:
-        for name, value in running_store.environment.items():
-            monkeypatch.setenv(name, value)
-        yield running_store
 
 
 @pytest.fixture

@@ -54,6 +54,7 @@ BAD = {
     "R3D_DECODE_WORKERS": ("0",),
     "R3D_REQUEST_TIMEOUT_SECONDS": ("-1",),
     "R3D_CPU_THREADS": ("-1",),
+    "R3D_JOBS_VIDEOS": ("gcs://bucket/videos", "s3://", "s3://Bucket", "s3://bucket/../other", "s3://bucket//x"),
     "R3D_CORS_ORIGINS": ("example.org", "https://example.org/"),
 }
 

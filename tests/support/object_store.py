@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+import pytest
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
@@ -110,3 +111,12 @@ def running() -> Iterator[ObjectStore]:
     finally:
         store.gate.open()
         store.stop()
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+    """A server with an empty bucket, which the environment names. For conftests: moto takes a second to import."""
+    with running() as started:
+        for name, value in started.environment.items():
+            monkeypatch.setenv(name, value)
+        yield started

@@ -13,7 +13,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ...errors import JobLostError, JobsStorageError, JobsUnavailableError, ServiceError, StartupError
+from ...errors import JobLostError, JobsStorageError, ServiceError, StartupError
 from .loop_thread import LoopThread
 from .storage import unavailable
 
@@ -38,7 +38,7 @@ FULL_STATUS = 507
 
 
 class Bucket:
-    """See `Videos`. Its requests are made in a thread of its own."""
+    """See `Videos`. Its requests are made in a thread of its own; fsspec's coroutines begin with `_`."""
 
     def __init__(self, root: str, incoming: Path, system: Any, errors: tuple[type[Exception], ...]) -> None:
         """`root`: bucket and prefix. `system`: s3fs's, asynchronous. `errors`: what it raises."""
@@ -129,7 +129,7 @@ class Bucket:
 
     async def remove(self, job: str) -> None:
         """See `Videos`."""
-        with suppress(JobsUnavailableError):
+        with suppress(ServiceError):
             await self._run(self._removed(job))
 
     async def _removed(self, job: str) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.object_store import store as store
+
 
 @pytest.fixture(autouse=True)
 def nothing_stays_open(tmp_path: Path) -> Iterator[None]:

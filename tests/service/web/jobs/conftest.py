@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from service.settings import Settings
 from tests.support.live_server import StubServer
+from tests.support.object_store import store as store
 from tests.support.sent_jobs import Sent
 
 
