@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ...errors import JobsUnavailableError
+from ..job import ASK_AGAIN
 
 INCOMING = "incoming"
 
@@ -43,4 +44,4 @@ def private(folder: Path) -> Path:
 
 def unavailable(reason: str) -> JobsUnavailableError:
     """For a client that is to come again."""
-    return JobsUnavailableError(f"the storage of jobs' videos: {reason}", {"Retry-After": "5"})
+    return JobsUnavailableError(f"the storage of jobs' videos: {reason}", ASK_AGAIN)
