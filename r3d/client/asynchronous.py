@@ -11,7 +11,7 @@ from typing import Self, Unpack
 import httpx
 from tenacity import AsyncRetrying
 
-from .answers import Classification, Event, Labels
+from .answers import Classification, Event, Health, Labels
 from .errors import ClientError, is_passing
 from .job import (
     HELD_SECONDS,
@@ -27,6 +27,7 @@ from .job import (
 )
 from .request import (
     CLASSIFY,
+    HEALTH,
     LABELS,
     LIMITS,
     LIVE,
@@ -95,6 +96,16 @@ class AsyncClient:
             with reaching(self._http.base_url):
                 response = await self._http.get(LABELS)
             return answer_of(Labels, response).labels
+
+        return await self._retrying()(ask)
+
+    async def health(self) -> Health:
+        """What answers, once it accepts requests: before, a `ProblemError` that passes. Raises as `classify` does."""
+
+        async def ask() -> Health:
+            with reaching(self._http.base_url):
+                response = await self._http.get(HEALTH)
+            return answer_of(Health, response)
 
         return await self._retrying()(ask)
 

@@ -9,7 +9,7 @@ from typing import Self, Unpack
 import httpx
 from tenacity import Retrying
 
-from .answers import Classification, Event, Labels
+from .answers import Classification, Event, Health, Labels
 from .errors import ClientError, is_passing
 from .job import (
     HELD_SECONDS,
@@ -25,6 +25,7 @@ from .job import (
 )
 from .request import (
     CLASSIFY,
+    HEALTH,
     LABELS,
     LIMITS,
     LIVE,
@@ -93,6 +94,16 @@ class Client:
             with reaching(self._http.base_url):
                 response = self._http.get(LABELS)
             return answer_of(Labels, response).labels
+
+        return self._retrying()(ask)
+
+    def health(self) -> Health:
+        """What answers, once it accepts requests: before, a `ProblemError` that passes. Raises as `classify` does."""
+
+        def ask() -> Health:
+            with reaching(self._http.base_url):
+                response = self._http.get(HEALTH)
+            return answer_of(Health, response)
 
         return self._retrying()(ask)
 

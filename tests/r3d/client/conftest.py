@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from r3d.client import AsyncClient, Classification, Client, Event, FollowEvent, Job
+from r3d.client import AsyncClient, Classification, Client, Event, FollowEvent, Health, Job
 
 OnEvent = Callable[[Event], None]
 OnFollowEvent = Callable[[FollowEvent], None]
@@ -23,6 +23,9 @@ class Asking(Protocol):
 
     def labels(self, url: str, key: str | None) -> list[str]:
         """The labels."""
+
+    def health(self, url: str) -> Health:
+        """What answers."""
 
     def submit(self, url: str, api_key: str | None, video: Any, **options: Any) -> Job: ...
 
@@ -50,6 +53,10 @@ class Synchronous:
     def labels(self, url: str, key: str | None) -> list[str]:
         with Client(url, api_key=key) as client:
             return client.labels()
+
+    def health(self, url: str) -> Health:
+        with Client(url) as client:
+            return client.health()
 
     def submit(self, url: str, api_key: str | None, video: Any, **options: Any) -> Job:
         with Client(url, api_key=api_key) as client:
@@ -95,6 +102,13 @@ class Asynchronous:
         async def ask() -> list[str]:
             async with AsyncClient(url, api_key=key) as client:
                 return await client.labels()
+
+        return asyncio.run(ask())
+
+    def health(self, url: str) -> Health:
+        async def ask() -> Health:
+            async with AsyncClient(url) as client:
+                return await client.health()
 
         return asyncio.run(ask())
 

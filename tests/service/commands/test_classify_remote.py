@@ -1,6 +1,7 @@
 """`r3d-classify --server`, against services that listen."""
 
 import json
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx
+import pytest
 
 from service.api.schemas import ClassifyAnswer
 from service.settings import Settings
@@ -145,6 +147,38 @@ def test_what_a_proxy_says_while_its_service_is_away_is_waited_out(
         status, output, errors = classify("--json", "--server", url, str(video))
     assert (status, errors) == (0, "")
     assert len(json.loads(output)["clips"]) == 2
+
+
+def test_a_long_file_is_a_request_where_a_proxy_hides_health(
+    classify: Call, stub_server: StubServer, long_file: Path
+) -> None:
+    with proxy_that_is_away_at_first(stub_server.url) as url:
+        status, output, errors = classify("--json", "--server", url, str(long_file))
+    assert (status, errors) == (0, "")
+    assert len(json.loads(output)["clips"]) == 2
+
+
+@pytest.mark.parametrize(("ended_by", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_a_run_that_is_killed_in_a_long_file_is_taken_up_by_the_next(
+    model_directory: Path, long_file: Path, tmp_path: Path, ended_by: signal.Signals, status: int
+) -> None:
+    out = tmp_path / "out.jsonl"
+
+    def attempts() -> float | None:
+        return live.metric("r3d_jobs_attempts_total", outcome="succeeded")
+
+    with StubServer(Settings(model=model_directory)) as live:
+        command = [program("r3d-classify"), "--server", live.url, "--out", str(out), str(long_file)]
+        live.gate.close(after=1)
+        with subprocess.Popen(command) as process:
+            live.gate.wait_held()
+            process.send_signal(ended_by)
+            assert process.wait(10) == status
+        assert (out.read_bytes(), attempts()) == (b"", None)
+        live.gate.open()
+        eventually(attempts)
+        assert subprocess.run(command, check=True, timeout=30).returncode == 0
+        assert (len(json_lines(out)), attempts()) == (1, 1)
 
 
 def test_a_busy_service_is_asked_again(model_directory: Path, video: Path, tmp_path: Path) -> None:
