@@ -10,7 +10,7 @@ from pathlib import Path
 from r3d.client import AsyncClient, FollowEvent, Job, JobEvent, Parameters, ProblemError
 from r3d.client.request import OnUpload
 
-# Smaller files are through before a connection is in danger, and a request costs the service less than a job.
+# Smaller files are through before a connection is in danger, and as requests they go before jobs.
 LONG_BYTES = 32 << 20
 NO_SUCH_JOB = "no-such-job"
 
