@@ -115,6 +115,19 @@ def test_a_run_that_was_cancelled_is_taken_up_by_the_next(keeping: StubServer, l
     assert (len(jobs), jobs_of(keeping), attempts(keeping, "succeeded")) == (1, jobs, 1)
 
 
+def test_two_copies_in_a_run_are_one_job(keeping: StubServer, long_file: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.mp4"
+    copy.symlink_to(long_file)
+
+    async def both() -> tuple[ClassifyAnswer, ClassifyAnswer]:
+        async with remote(keeping.url, API_KEY, Options()) as classify:
+            return await asyncio.gather(classify(long_file, unheard), classify(copy, unheard))
+
+    one, other = asyncio.run(both())
+    assert one == other
+    assert (len(jobs_of(keeping)), attempts(keeping, "succeeded")) == (1, 1)
+
+
 def test_a_connection_that_is_lost_for_long_sends_nothing_again(
     keeping: StubServer, long_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
