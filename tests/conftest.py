@@ -11,8 +11,10 @@ from pydantic import SecretStr
 from engine_builder.build import BuildOptions, build_model, read_labels
 from engine_builder.camera_motion import LABELS, WEIGHTS
 from engine_builder.manifest import Manifest
+from service.batch.remote_job import LONG_BYTES
 from service.settings import Settings
 
+from .support.boxes import padded
 from .support.live_server import API_KEY, LiveServer, StubServer
 from .support.postgresql import Postgresql, binaries, running
 from .support.videos import write_video
@@ -84,6 +86,14 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """200 clips: seconds of work for the network, little for the decoder."""
     return write_video(tmp_path_factory.mktemp("video") / "long.mp4", frames=32 * 200, size=(64, 48))
+
+
+@pytest.fixture(scope="session")
+def long_file(video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`video`, but large enough for `r3d-classify --server` to make a job of it."""
+    path = tmp_path_factory.mktemp("video") / "large.mp4"
+    path.write_bytes(padded(video.read_bytes(), LONG_BYTES))
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,6 @@ Long videos become jobs, which outlast the connection and a restart of the servi
     print(client.wait(job.id).label)
 ```
 
-`job_events` sends and follows in one call, which may be made again.
-
 `AsyncClient` has the same methods for `await` and `async for`. `Client(url, patience=60)` makes a request again for a
 minute while the service is full, restarted or away. It needs httpx, pydantic and tenacity, and nothing of the service.
 """
@@ -27,6 +25,7 @@ from .answers import (
     Clip,
     ClipEvent,
     Event,
+    Health,
     Model,
     ResultEvent,
     Sampling,
@@ -61,6 +60,7 @@ __all__ = [
     "Event",
     "FailedError",
     "FollowEvent",
+    "Health",
     "Job",
     "JobEvent",
     "JobProgress",

@@ -152,3 +152,12 @@ class Labels(Part):
     """The model's labels, by index."""
 
     labels: list[str]
+
+
+class Health(Part):
+    """A service that accepts requests. `jobs`: whether it keeps any; None where it is too old to say."""
+
+    status: str
+    reason: str
+    model: Model
+    jobs: bool | None = None

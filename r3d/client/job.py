@@ -1,7 +1,5 @@
 """Jobs: videos that are classified without a connection to hold."""
 
-import hashlib
-import json
 from datetime import datetime
 from typing import Literal
 from uuid import uuid4
@@ -10,8 +8,8 @@ import httpx
 from pydantic import ValidationError
 
 from .answers import Classification, ClipEvent, Part, Problem, ResultEvent
-from .errors import SERVER_ERROR, ClientError, ProblemError, UnexpectedAnswerError, UnreachableError, error_of
-from .request import Query, VideoFile, opened
+from .errors import ClientError, ProblemError, UnexpectedAnswerError, UnreachableError, error_of
+from .request import Query
 from .response import EventReader, answer_of, event_of
 
 JOBS = "v1/jobs"
@@ -65,15 +63,6 @@ def job_headers(key: str | None, again: bool) -> dict[str, str]:
     return {"Prefer": "respond-async"} | ({} if key is None else {"Idempotency-Key": key})
 
 
-def key_of(video: VideoFile, query: Query) -> str:
-    """The same for the same video that is asked for in the same way; takes as long as reading it. Raises OSError."""
-    digest = hashlib.sha256(json.dumps(query, sort_keys=True).encode())
-    with opened(video, None) as upload:
-        while data := upload.read():
-            digest.update(data)
-    return digest.hexdigest()
-
-
 def path_of(job: str) -> str:
     """The job's, below the service's address."""
     return f"{JOBS}/{job}"
@@ -91,11 +80,6 @@ def result_of(job: Job) -> Classification | None:
     if job.problem is not None:
         raise error_of(job.problem)
     return job.result
-
-
-def is_of_the_service(error: ProblemError, last: FollowEvent | None) -> bool:
-    """Whether a job failed by the service's fault; `last`: the last event of it before the error."""
-    return isinstance(last, JobEvent) and last.is_over and error.status >= SERVER_ERROR
 
 
 def followed(response: httpx.Response) -> EventReader[FollowEvent]:

@@ -12,6 +12,7 @@ import httpx
 
 CLASSIFY = "v1/classify"
 LABELS = "labels"
+HEALTH = "health"
 LIVE = "application/x-ndjson"
 CHUNK_BYTES = 1 << 20
 CONNECT_SECONDS = 30.0

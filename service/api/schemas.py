@@ -166,6 +166,7 @@ class HealthAnswer(BaseModel):
     )
     nvdec: bool | None = Field(default=None, description="whether the GPUs' video decoders decode, beside the cores")
     nvdec_reason: str | None = Field(default=None, description="which decoders there are, or why none is used")
+    jobs: bool | None = Field(default=None, description="whether jobs are kept: `Prefer: respond-async` is heard")
 
 
 class AliveAnswer(BaseModel):

@@ -1,7 +1,10 @@
-"""Files classified by a running service, asked by the client that other programs use."""
+"""Files classified by a running service, asked by the client that other programs use.
+
+A long file becomes a job where the service keeps jobs; any other is a request.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +15,7 @@ import httpx
 from r3d.client import (
     AsyncClient,
     ClipEvent,
+    Event,
     FollowEvent,
     JobEvent,
     Parameters,
@@ -20,15 +24,13 @@ from r3d.client import (
     UnexpectedAnswerError,
     UnreachableError,
 )
+from r3d.client.request import OnUpload
 
 from ..api.problem import TYPE_PREFIX
 from ..api.schemas import ClassifyAnswer
 from ..errors import StartupError
 from .outcome import FileClassifier, OnProgress, Options, Refusal
-
-# A file of so many bytes, minutes of most videos, becomes a job where the service keeps jobs: proxies, restarts and the
-# end of this command cost it nothing then. A smaller one is soon sent again.
-JOB_BYTES = 32 << 20
+from .remote_job import LONG_BYTES, NO_SUCH_JOB, LongFiles
 
 
 class Service:
@@ -36,6 +38,7 @@ class Service:
 
     def __init__(self, client: AsyncClient, parameters: Parameters) -> None:
         self._client, self._parameters = client, parameters
+        self._long = LongFiles(client, parameters)
         self._answered = False
 
     async def classify(self, video: Path, on_progress: OnProgress) -> ClassifyAnswer:
@@ -50,7 +53,8 @@ class Service:
             raise StartupError(str(error)) from error
         except ProblemError as error:
             self._answered = True
-            again = (error.retry_after or 0.0) if error.passing else error.retry_after
+            passing = error.passing or error.kind == NO_SUCH_JOB  # the service lost its disk: sent again, it has it
+            again = (error.retry_after or 0.0) if passing else error.retry_after
             raise Refusal(error.type, error.title, error.status, error.detail, again) from error
 
     async def _ask(self, video: Path, on_progress: OnProgress) -> ClassifyAnswer:
@@ -60,19 +64,33 @@ class Service:
             told = ("uploading", sent / size) if sent < size else ("uploaded",)
             loop.call_soon_threadsafe(on_progress, *told)
 
-        result: FollowEvent | None = None
-        is_long = (await asyncio.to_thread(video.stat)).st_size >= JOB_BYTES
-        ask = self._client.job_events if is_long else self._client.events
-        async with aclosing(ask(video, on_upload=on_upload, **self._parameters)) as events:
+        result: Event | FollowEvent | None = None
+        async with aclosing(await self._events(video, on_upload)) as events:
             async for event in events:
                 self._answered = True
                 if isinstance(event, ClipEvent):
                     on_progress(f"{event.index + 1} clips", event.progress)
                 elif isinstance(event, JobEvent) and event.status == "queued":
-                    on_progress("waiting at the service")
+                    on_progress("waiting for its turn")
                 result = event
         assert isinstance(result, ResultEvent)  # noqa: S101  # the client's word
         return ClassifyAnswer.model_validate(result.model_dump())
+
+    async def _events(self, video: Path, on_upload: OnUpload) -> AsyncGenerator[Event | FollowEvent]:
+        if (await asyncio.to_thread(video.stat)).st_size >= LONG_BYTES:
+            weights = await self._weights_of_jobs()
+            if weights is not None:
+                return self._long.events(video, weights, on_upload)
+        return self._client.events(video, on_upload=on_upload, **self._parameters)
+
+    async def _weights_of_jobs(self) -> str | None:
+        """The SHA-256 of the weights by which the service does jobs; None where it keeps none, or nobody can tell."""
+        try:
+            health = await self._client.health()
+        except UnexpectedAnswerError:  # a proxy keeps the service's health to itself
+            return None
+        self._answered = True
+        return health.model.weights_sha256 if health.jobs else None
 
 
 def base_url(text: str) -> str:

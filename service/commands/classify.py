@@ -39,7 +39,10 @@ def classify(
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Files at a time. Default: 1; with --out, the CPUs.")] = None,
     server: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Have a running service do it, at HOST:PORT or a URL.")
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Have a running service do it, at HOST:PORT or a URL; 32 MiB or more as a job."
+        ),
     ] = None,
     key: Annotated[str | None, typer.Option(envvar="R3D_API_KEY", help="The service's API key.")] = None,
     model: Annotated[Path | None, typer.Option(help=MODEL_HELP)] = None,

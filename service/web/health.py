@@ -29,6 +29,7 @@ async def health(request: Request) -> Response:
         sandbox=dict(loaded.sandbox) if loaded else None,
         nvdec=nvdec,
         nvdec_reason=nvdec_reason,
+        jobs=lifecycle.jobs is not None if loaded else None,
     )
     return JSONResponse(answer.model_dump(), 200 if lifecycle.state is State.READY else 503)
 

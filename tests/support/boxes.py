@@ -36,3 +36,8 @@ def grow(content: bytes, name: bytes, change: Callable[[bytes], bytes]) -> bytes
     new = change(old)
     inner = moov[8:].replace(old, new, 1)
     return content.replace(moov, struct.pack(">I4s", len(inner) + 8, b"moov") + inner)
+
+
+def padded(content: bytes, size: int) -> bytes:
+    """The same video, larger by a box of `size` bytes that says nothing."""
+    return content + struct.pack(">I4s", size, b"free") + bytes(size - 8)

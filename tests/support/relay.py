@@ -45,9 +45,10 @@ class Relay:
                 _shut(connection)
             self._connections.clear()
 
-    def mend(self) -> None:
-        """Pass on again what comes."""
+    def mend(self, port: int | None = None) -> None:
+        """Pass on again what comes, perhaps to another port."""
         with self._lock:
+            self._target = port or self._target
             self._cut = False
 
     def _accept(self) -> None:

@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Unpack
 
-from ..answers import Classification, Event, Labels
-from ..request import LABELS, LIVE, OnUpload, Parameters, VideoFile, query_of
+from ..answers import Classification, Event, Health, Labels
+from ..request import HEALTH, LABELS, LIVE, OnUpload, Parameters, VideoFile, query_of
 from ..response import EventReader, answer_of, event_of, reaching
 from .jobs import AsyncJobs
 
@@ -42,5 +42,15 @@ class AsyncClient(AsyncJobs):
             with reaching(self._http.base_url):
                 response = await self._http.get(LABELS)
             return answer_of(Labels, response).labels
+
+        return await self._retrying()(ask)
+
+    async def health(self) -> Health:
+        """What answers, once it accepts requests: before, a `ProblemError` that passes. Raises as `classify` does."""
+
+        async def ask() -> Health:
+            with reaching(self._http.base_url):
+                response = await self._http.get(HEALTH)
+            return answer_of(Health, response)
 
         return await self._retrying()(ask)

@@ -45,14 +45,11 @@ class AsyncConnection:
         response = await self._http.send(request, stream=live)
         if response.is_success:
             return response
-        await _read(response)
+        try:
+            await response.aread()
+        finally:
+            await response.aclose()
         raise problem_of(response)
-
-    async def _whole(self, response: httpx.Response) -> httpx.Response:
-        """A live answer, read to its end."""
-        with reaching(self._http.base_url):
-            await _read(response)
-        return response
 
     async def _events(self, response: httpx.Response, reader: EventReader[E]) -> AsyncGenerator[E]:
         """All that a live answer tells; it is closed then."""
@@ -80,13 +77,6 @@ class AsyncConnection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-
-async def _read(response: httpx.Response) -> None:
-    try:
-        await response.aread()
-    finally:
-        await response.aclose()
 
 
 async def _pieces(upload: Upload) -> AsyncIterator[bytes]:

@@ -8,24 +8,21 @@ from contextlib import aclosing
 from typing import Unpack
 
 from ..answers import Classification
-from ..errors import ClientError, ProblemError
+from ..errors import ClientError
 from ..job import (
-    ACCEPTED,
     HELD_SECONDS,
     FollowEvent,
     Job,
     Patience,
     followed,
-    is_of_the_service,
     job_headers,
-    key_of,
     path_of,
     result_of,
     submitted,
     waiting,
 )
 from ..request import LIVE, OnUpload, Parameters, VideoFile, query_of
-from ..response import EventReader, answer_of, event_of, reaching
+from ..response import answer_of, reaching
 from .connection import AsyncConnection
 
 
@@ -49,42 +46,6 @@ class AsyncJobs(AsyncConnection):
         """
         asked = query_of(parameters) | ({"webhook": webhook} if webhook is not None else {})
         return submitted(await self._post(video, asked, on_upload, job_headers(key, again=self._patience > 0)))
-
-    async def job_events(
-        self,
-        video: VideoFile,
-        *,
-        key: str | None = None,
-        on_upload: OnUpload | None = None,
-        **parameters: Unpack[Parameters],
-    ) -> AsyncGenerator[FollowEvent]:
-        """Send a file to become a job and follow it; where no jobs are kept, the same as `events`.
-
-        `key` is as for `submit`; without one it is made of the video and the parameters: the same call, made again
-        within a day, takes its job up where it is. One that failed by the service's fault is forgotten, and made anew
-        by the next call. Raises as `follow` does.
-        """
-        asked = query_of(parameters)
-        headers = job_headers(key or await asyncio.to_thread(key_of, video, asked), again=False)
-        response = await self._post(video, asked, on_upload, headers | {"Accept": LIVE}, live=True)
-        if response.status_code == ACCEPTED:
-            events = self._to_its_end(answer_of(Job, await self._whole(response)).id)
-        else:
-            events = self._events(response, EventReader(response, event_of))
-        async with aclosing(events):
-            async for event in events:
-                yield event
-
-    async def _to_its_end(self, job: str) -> AsyncGenerator[FollowEvent]:
-        last: FollowEvent | None = None
-        try:
-            async with aclosing(self.follow(job)) as events:
-                async for last in events:
-                    yield last
-        except ProblemError as error:
-            if is_of_the_service(error, last):
-                await self.forget(job)
-            raise
 
     async def job(self, job: str, wait: float = 0.0) -> Job:
         """How a job is; after `wait` seconds if it is not over before. Raises as `classify` does."""

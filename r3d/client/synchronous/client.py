@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Unpack
 
-from ..answers import Classification, Event, Labels
-from ..request import LABELS, LIVE, OnUpload, Parameters, VideoFile, query_of
+from ..answers import Classification, Event, Health, Labels
+from ..request import HEALTH, LABELS, LIVE, OnUpload, Parameters, VideoFile, query_of
 from ..response import EventReader, answer_of, event_of, reaching
 from .jobs import Jobs
 
@@ -39,5 +39,15 @@ class Client(Jobs):
             with reaching(self._http.base_url):
                 response = self._http.get(LABELS)
             return answer_of(Labels, response).labels
+
+        return self._retrying()(ask)
+
+    def health(self) -> Health:
+        """What answers, once it accepts requests: before, a `ProblemError` that passes. Raises as `classify` does."""
+
+        def ask() -> Health:
+            with reaching(self._http.base_url):
+                response = self._http.get(HEALTH)
+            return answer_of(Health, response)
 
         return self._retrying()(ask)

@@ -44,14 +44,11 @@ class Connection:
         response = self._http.send(request, stream=live)
         if response.is_success:
             return response
-        _read(response)
+        try:
+            response.read()
+        finally:
+            response.close()
         raise problem_of(response)
-
-    def _whole(self, response: httpx.Response) -> httpx.Response:
-        """A live answer, read to its end."""
-        with reaching(self._http.base_url):
-            _read(response)
-        return response
 
     def _events(self, response: httpx.Response, reader: EventReader[E]) -> Iterator[E]:
         """All that a live answer tells; it is closed then."""
@@ -77,10 +74,3 @@ class Connection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _read(response: httpx.Response) -> None:
-    try:
-        response.read()
-    finally:
-        response.close()

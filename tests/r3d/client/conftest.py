@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import aclosing
 from typing import Any, Protocol
 
 import pytest
 
-from r3d.client import AsyncClient, Classification, Client, Event, FollowEvent, Job
+from r3d.client import AsyncClient, Classification, Client, Event, FollowEvent, Health, Job
 
 OnEvent = Callable[[Event], None]
 OnFollowEvent = Callable[[FollowEvent], None]
@@ -25,13 +24,14 @@ class Asking(Protocol):
     def labels(self, url: str, key: str | None) -> list[str]:
         """The labels."""
 
+    def health(self, url: str) -> Health:
+        """What answers."""
+
     def submit(self, url: str, api_key: str | None, video: Any, **options: Any) -> Job: ...
 
     def wait(self, url: str, key: str | None, job: str, seconds: float | None = None) -> Classification: ...
 
     def follow(self, url: str, key: str | None, job: str, on_event: OnFollowEvent) -> None: ...
-
-    def job_events(self, url: str, video: Any, on_event: OnFollowEvent, **options: Any) -> None: ...
 
     def job(self, url: str, key: str | None, job: str, wait: float = 0.0) -> Job: ...
 
@@ -54,6 +54,10 @@ class Synchronous:
         with Client(url, api_key=key) as client:
             return client.labels()
 
+    def health(self, url: str) -> Health:
+        with Client(url) as client:
+            return client.health()
+
     def submit(self, url: str, api_key: str | None, video: Any, **options: Any) -> Job:
         with Client(url, api_key=api_key) as client:
             return client.submit(video, **options)
@@ -65,11 +69,6 @@ class Synchronous:
     def follow(self, url: str, key: str | None, job: str, on_event: OnFollowEvent) -> None:
         with Client(url, api_key=key) as client:
             for event in client.follow(job):
-                on_event(event)
-
-    def job_events(self, url: str, video: Any, on_event: OnFollowEvent, **options: Any) -> None:
-        with Client(url) as client:
-            for event in client.job_events(video, **options):
                 on_event(event)
 
     def job(self, url: str, key: str | None, job: str, wait: float = 0.0) -> Job:
@@ -106,6 +105,13 @@ class Asynchronous:
 
         return asyncio.run(ask())
 
+    def health(self, url: str) -> Health:
+        async def ask() -> Health:
+            async with AsyncClient(url) as client:
+                return await client.health()
+
+        return asyncio.run(ask())
+
     def submit(self, url: str, api_key: str | None, video: Any, **options: Any) -> Job:
         async def ask() -> Job:
             async with AsyncClient(url, api_key=api_key) as client:
@@ -124,14 +130,6 @@ class Asynchronous:
         async def ask() -> None:
             async with AsyncClient(url, api_key=key) as client:
                 async for event in client.follow(job):
-                    on_event(event)
-
-        asyncio.run(ask())
-
-    def job_events(self, url: str, video: Any, on_event: OnFollowEvent, **options: Any) -> None:
-        async def ask() -> None:
-            async with AsyncClient(url) as client, aclosing(client.job_events(video, **options)) as events:
-                async for event in events:
                     on_event(event)
 
         asyncio.run(ask())

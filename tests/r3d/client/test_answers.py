@@ -14,6 +14,7 @@ SAME = [
     (answers.Classification, schemas.ClassifyAnswer),
     (answers.Clip, schemas.ClipAnswer),
     (answers.ClipEvent, schemas.ClipEvent),
+    (answers.Health, schemas.HealthAnswer),
     (answers.Labels, schemas.LabelsAnswer),
     (answers.Model, schemas.ModelAnswer),
     (answers.Problem, schemas.Problem),

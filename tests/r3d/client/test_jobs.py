@@ -147,6 +147,19 @@ def test_a_service_that_keeps_no_jobs_is_told(model_directory: Path, video: Path
         asking.submit(server.url, None, video)
 
 
+def test_what_answers_is_told_with_whether_it_keeps_jobs(
+    model_directory: Path, stub_server: StubServer, asking: Asking
+) -> None:
+    health = asking.health(stub_server.url)
+    assert (health.status, health.jobs, health.model.backend) == ("ready", True, "brightness")
+    with StubServer(Settings(model=model_directory, jobs=SecretStr("off"))) as server:
+        assert asking.health(server.url).jobs is False
+        server.lifecycle.drain()
+        with pytest.raises(ProblemError) as caught:
+            asking.health(server.url)
+    assert (caught.value.status, caught.value.passing) == (503, True)
+
+
 def test_the_client_knows_what_the_service_tells() -> None:
     assert set(client_job.Job.model_fields) == set(JobAnswer.model_fields) - {"webhook"}
     assert set(client_job.JobProgress.model_fields) == set(JobProgress.model_fields)

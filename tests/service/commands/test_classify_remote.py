@@ -1,7 +1,7 @@
 """`r3d-classify --server`, against services that listen."""
 
 import json
-import struct
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,9 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx
-from pydantic import SecretStr
+import pytest
 
 from service.api.schemas import ClassifyAnswer
-from service.batch.remote import JOB_BYTES
 from service.settings import Settings
 
 from ...support.http_server import serving
@@ -150,6 +149,38 @@ def test_what_a_proxy_says_while_its_service_is_away_is_waited_out(
     assert len(json.loads(output)["clips"]) == 2
 
 
+def test_a_long_file_is_a_request_where_a_proxy_hides_health(
+    classify: Call, stub_server: StubServer, long_file: Path
+) -> None:
+    with proxy_that_is_away_at_first(stub_server.url) as url:
+        status, output, errors = classify("--json", "--server", url, str(long_file))
+    assert (status, errors) == (0, "")
+    assert len(json.loads(output)["clips"]) == 2
+
+
+@pytest.mark.parametrize(("ended_by", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_a_run_that_is_killed_in_a_long_file_is_taken_up_by_the_next(
+    model_directory: Path, long_file: Path, tmp_path: Path, ended_by: signal.Signals, status: int
+) -> None:
+    out = tmp_path / "out.jsonl"
+
+    def attempts() -> float | None:
+        return live.metric("r3d_jobs_attempts_total", outcome="succeeded")
+
+    with StubServer(Settings(model=model_directory)) as live:
+        command = [program("r3d-classify"), "--server", live.url, "--out", str(out), str(long_file)]
+        live.gate.close(after=1)
+        with subprocess.Popen(command) as process:
+            live.gate.wait_held()
+            process.send_signal(ended_by)
+            assert process.wait(10) == status
+        assert (out.read_bytes(), attempts()) == (b"", None)
+        live.gate.open()
+        eventually(attempts)
+        assert subprocess.run(command, check=True, timeout=30).returncode == 0
+        assert (len(json_lines(out)), attempts()) == (1, 1)
+
+
 def test_a_busy_service_is_asked_again(model_directory: Path, video: Path, tmp_path: Path) -> None:
     """A service that takes one request at a time, and two files at a time for it."""
     copies = [tmp_path / f"{number}.mp4" for number in range(2)]
@@ -166,38 +197,3 @@ def test_a_busy_service_is_asked_again(model_directory: Path, video: Path, tmp_p
     found = json_lines(out)
     assert sorted(each["file"] for each in found) == sorted(map(str, copies))
     assert all("result" in each for each in found)
-
-
-def made_long(video: Path, path: Path) -> Path:
-    """The video with so much behind it that nobody reads that it becomes a job."""
-    size = JOB_BYTES
-    path.write_bytes(video.read_bytes() + struct.pack(">I4s", size, b"free") + bytes(size - 8))
-    return path
-
-
-def test_a_long_file_is_a_job_that_the_next_run_takes_up(model_directory: Path, video: Path, tmp_path: Path) -> None:
-    long, out = made_long(video, tmp_path / "long.mp4"), tmp_path / "out.jsonl"
-    with StubServer(Settings(model=model_directory)) as live:
-        live.gate.close(after=1)
-        command = [program("r3d-classify"), "--server", live.url, "--out", str(out), str(long)]
-        with subprocess.Popen(command) as process:
-            eventually(lambda: live.metric("r3d_clips_classified_total") == 1, seconds=30)
-            process.kill()
-        again = subprocess.Popen(command)
-        eventually(lambda: live.metric("r3d_requests_total", outcome="accepted") == 2, seconds=30)
-        live.gate.open()
-        with again:
-            assert again.wait(30) == 0
-        assert live.metric("r3d_clips_classified_total") == 2
-    [found] = json_lines(out)
-    assert len(found["result"]["clips"]) == 2
-
-
-def test_a_long_file_is_a_request_where_no_jobs_are_kept(
-    classify: Call, model_directory: Path, video: Path, tmp_path: Path
-) -> None:
-    with StubServer(Settings(model=model_directory, jobs=SecretStr("off"))) as live:
-        long = made_long(video, tmp_path / "long.mp4")
-        status, output, errors = classify("--server", live.url, "--json", str(long))
-    assert (status, errors) == (0, "")
-    assert len(json.loads(output)["clips"]) == 2

@@ -28,6 +28,7 @@ def test_health(server: LiveServer, manifest: Manifest, model_directory: Path) -
     chosen = choose(Settings(model=model_directory), model_directory, manifest)
     assert (body["model"]["backend"], body["model"]["precision"]) == (chosen.package, chosen.precision)
     assert body["backend_reason"] == chosen.reason
+    assert body["jobs"] is True
     assert server.client.get("/health/live").json() == {"status": "alive"}
 
 
