@@ -13,6 +13,7 @@ import pytest
 import yaml
 from sqlalchemy import make_url
 
+from service.decoding.formats import CODECS, DEMUXERS
 from service.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +31,18 @@ def tool(name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_the_dockerfile_passes_hadolint() -> None:
     done = tool("hadolint", str(DEPLOY / "Dockerfile"))
     assert done.returncode == 0, done.stdout
+
+
+def test_the_ffmpeg_of_our_own_has_what_the_service_opens() -> None:
+    script = (DEPLOY / "ffmpeg-lgpl").read_text()
+    demuxers, decoders = (
+        set(re.search(rf"^{name}=(\S+)", script, re.MULTILINE)[1].split(","))  # type: ignore[index]
+        for name in ("demuxers", "decoders")
+    )
+    assert demuxers == {"mpegps" if each == "mpeg" else each for each in DEMUXERS} | {"dv"}
+    # Where FFmpeg's decoder has another name than its codec.
+    other = {"av1": "libdav1d", "flv1": "flv"}
+    assert decoders == {other.get(codec, codec) for codec in CODECS}
 
 
 def test_the_default_target_is_the_cpu_and_no_final_stage_compiles() -> None:
