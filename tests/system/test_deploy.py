@@ -39,7 +39,7 @@ def test_the_ffmpeg_of_our_own_has_what_the_service_opens() -> None:
         set(re.search(rf"^{name}=(\S+)", script, re.MULTILINE)[1].split(","))  # type: ignore[index]
         for name in ("demuxers", "decoders")
     )
-    assert demuxers == {"mpegps" if each == "mpeg" else each for each in DEMUXERS} | {"dv"}
+    assert demuxers == {"mpegps" if each == "mpeg" else each for each in DEMUXERS}
     # Where FFmpeg's decoder has another name than its codec.
     other = {"av1": "libdav1d", "flv1": "flv"}
     assert decoders == {other.get(codec, codec) for codec in CODECS}
