@@ -122,3 +122,9 @@ def assert_accessible(page: Page) -> None:
     eventually(lambda: page.evaluate("document.getAnimations().every(each => each.playState !== 'running')"))
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
+
+
+def give_key(page: Page, key: str) -> None:
+    """Answer the page's question for the API key."""
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Use it").click()

@@ -8,8 +8,8 @@ from pydantic import SecretStr
 
 from service.settings import Settings
 
-from ....support.browser import NDJSON, PATIENT, choose, verdict
-from ....support.live_server import StubServer
+from ....support.browser import NDJSON, PATIENT, choose, give_key, verdict
+from ....support.live_server import API_KEY, StubServer
 from ....support.relay import Relay
 from ....support.videos import write_video
 from ....support.waiting import eventually
@@ -88,6 +88,35 @@ def test_a_connection_that_breaks_loses_nothing_of_a_job(
         page.close()
 
 
+def test_a_key_that_is_asked_for_anew_tells_no_clip_twice(
+    open_page: OpenPage, model_directory: Path, two_minutes: Path
+) -> None:
+    refusal = {
+        "type": "urn:r3d:problem:unauthorized",
+        "title": "Unauthorized",
+        "status": 401,
+        "detail": "the key changed",
+    }
+    with (
+        StubServer(Settings(model=model_directory, api_key=SecretStr(API_KEY))) as server,
+        Relay(server.port) as relay,
+    ):
+        page = open_page(relay.url)
+        give_key(page, API_KEY)
+        server.gate.close(after=2)
+        choose(page, two_minutes)
+        expect(page.locator("#stage")).to_contain_text("Classifying: 2 clips", timeout=PATIENT)
+        page.route("**/v1/jobs/*", lambda route: route.fulfill(status=401, json=refusal), times=1)
+        relay.cut()
+        relay.mend()
+        expect(page.get_by_role("dialog", name="This service asks for a key")).to_be_visible(timeout=PATIENT)
+        give_key(page, API_KEY)
+        server.gate.close(after=1)
+        expect(page.locator("#stage")).to_contain_text("Classifying: 3 clips", timeout=PATIENT)
+        server.gate.open()
+        expect(page.locator("#verdict")).to_contain_text("4 of 4 clips", timeout=PATIENT)
+
+
 def test_a_job_that_is_cancelled_is_forgotten(open_page: OpenPage, model_directory: Path, two_minutes: Path) -> None:
     with StubServer(Settings(model=model_directory)) as server:
         page = open_page(server.url)
@@ -98,7 +127,8 @@ def test_a_job_that_is_cancelled_is_forgotten(open_page: OpenPage, model_directo
         expect(page.locator("#problem")).to_contain_text("Cancelled")
         assert eventually(lambda: server.metric("r3d_jobs_attempts_total", outcome="lost")) == 1
         assert server.lifecycle.jobs is not None
-        assert not list((server.lifecycle.jobs.videos.incoming.parent / "videos").iterdir())
+        videos = server.lifecycle.jobs.videos.incoming.parent / "videos"
+        eventually(lambda: not list(videos.iterdir()))
 
 
 def test_a_video_that_waits_is_sent_while_a_job_goes_on(

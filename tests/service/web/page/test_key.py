@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from ....support.browser import PATIENT, choose, verdict
+from ....support.browser import PATIENT, choose, give_key, verdict
 from ....support.live_server import API_KEY, StubServer
 from .conftest import OpenPage
 
@@ -15,18 +15,13 @@ def locked_page(open_page: OpenPage, locked: StubServer) -> Page:
     return open_page(locked.url)
 
 
-def give(page: Page, key: str) -> None:
-    page.get_by_label("API key").fill(key)
-    page.get_by_role("button", name="Use it").click()
-
-
 def test_the_page_asks_for_the_key_and_keeps_it_for_the_session(locked_page: Page, video: Path) -> None:
     page = locked_page
     dialog = page.get_by_role("dialog", name="This service asks for a key")
     expect(page.get_by_label("API key")).to_be_focused()
-    give(page, "wrong horse")
+    give_key(page, "wrong horse")
     expect(dialog.get_by_role("alert")).to_have_text("That is not the key.")
-    give(page, API_KEY)
+    give_key(page, API_KEY)
     expect(dialog).to_be_hidden()
     expect(page.locator("#names-count")).to_contain_text("9 labels")
     page.reload()
@@ -46,7 +41,7 @@ def test_who_has_no_key_now_may_give_it_later(locked_page: Page, video: Path) ->
     page.keyboard.press("Escape")  # is for the question, not for the video
     expect(page.locator("#problem")).to_contain_text("Unauthorized")
     page.get_by_role("button", name="Enter the key").click()
-    give(page, API_KEY)
+    give_key(page, API_KEY)
     expect(page.get_by_role("button", name="Enter the key")).to_be_hidden()
     page.get_by_role("button", name="Retry").click()
     expect(verdict(page)).to_be_visible(timeout=PATIENT)

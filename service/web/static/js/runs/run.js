@@ -138,6 +138,8 @@ export class Run extends EventTarget {
         this.#become(this.state);
       },
       onClip: (clip) => {
+        // A job that is followed anew tells them all again.
+        if (clip.index < this.clips.length) return;
         this.clips.push(clip);
         progress();
       },

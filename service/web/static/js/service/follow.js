@@ -8,16 +8,12 @@ const LOOK_MS = 5000;
 // What the service says of itself, and not of the job: it is back soon, or another is there.
 const AWAY = ["urn:r3d:problem:not-ready", "urn:r3d:problem:jobs-unavailable"];
 
-// Resolves to the answer. Rejects with a Problem, or an AbortError after `signal`. `onClip`: each clip once, in order,
-// while `watch` is on. `looks`: the Places that jobs share which are not watched.
+// Resolves to the answer. Rejects with a Problem, or an AbortError after `signal`. `onClip`: each clip, in order, while
+// `watch` is on; all of them again after a connection that broke. `looks`: the Places that jobs share which are not watched.
 export async function follow(path, headers, looks, { watch, onJob, onClip, signal }) {
-  let clips = 0;
   const take = ({ event, ...rest }) => {
     if (event === "job") onJob(rest);
-    if (event === "clip" && rest.index >= clips) {
-      clips = rest.index + 1;
-      onClip(rest);
-    }
+    if (event === "clip") onClip(rest);
   };
   while (!signal.aborted) {
     const turn = AbortSignal.any([signal, watch.changed]);
