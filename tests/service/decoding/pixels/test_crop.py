@@ -21,7 +21,7 @@ CROP = CropFormat(128, 171, 8, 30, 112, 112)
 
 
 def frames_of(path: Path, count: int = 8) -> Iterator[VideoFrame]:
-    with av.open(path) as container:
+    with path.open("rb") as file, av.open(file, "r") as container:
         yield from itertools.islice(container.decode(video=0), count)
 
 

@@ -47,7 +47,7 @@ def by_ffmpeg(path: Path, filters: str) -> Picture:
 
 
 def crop_in(path: Path) -> Picture:
-    with av.open(path) as container:
+    with path.open("rb") as file, av.open(file, "r") as container:
         return Cropper(CROP).crop(next(container.decode(video=0)))
 
 
