@@ -66,7 +66,8 @@ def test_jobs_by_shell(server: LiveServer, tmp_path: Path) -> None:
     """As on the page, each command after the other."""
     submit, *later = blocks("sh")[0].split("\ncurl ")
     script = "\necho; ".join([submit, *(f"curl {each}" for each in later)])
-    environment = {"PATH": os.environ["PATH"], "R3D": server.url}
+    script = script.replace(ADDRESS, server.url)
+    environment = {"PATH": os.environ["PATH"]}
     done = subprocess.run(
         ["sh", "-e"], input=script, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=90, check=False
     )

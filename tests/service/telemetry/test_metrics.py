@@ -10,7 +10,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.errors import ServiceError
-from service.jobs.attempt import BACKEND_FAILED, DECODER_FAILED
+from service.jobs.attempt import BACKEND_FAILED, DECODER_FAILED, STORAGE_FAILED
 from service.settings import Settings
 from service.telemetry.gpus import FIGURES
 
@@ -108,7 +108,7 @@ def test_the_alerts_are_about_outcomes_that_there_are(alerts: list[str]) -> None
     kinds = [ServiceError]
     for kind in kinds:
         kinds.extend(kind.__subclasses__())
-    of_requests, of_jobs = {kind.slug for kind in kinds}, {BACKEND_FAILED, DECODER_FAILED}
+    of_requests, of_jobs = {kind.slug for kind in kinds}, {BACKEND_FAILED, DECODER_FAILED, STORAGE_FAILED}
     assert {metric for metric, _ in selectors} >= {"r3d_requests_total", "r3d_jobs_attempts_total"}
     for metric, names in selectors:
         assert set(names.split("|")) <= (of_jobs if metric == "r3d_jobs_attempts_total" else of_requests)
