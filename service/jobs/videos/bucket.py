@@ -74,6 +74,8 @@ class Bucket:
                 await bucket._run(bucket._reach())
             except ServiceError as error:
                 raise StartupError(f"R3D_JOBS_VIDEOS: {error.detail}") from error
+            except ValueError as error:  # botocore's word for an endpoint that is no URL
+                raise StartupError(f"R3D_JOBS_VIDEOS: {error}") from error
             yield bucket
         finally:
             await bucket._close()
@@ -167,9 +169,11 @@ class Bucket:
         return done
 
     async def _close(self) -> None:
-        with suppress(*self._errors):
-            await self._thread.run(_end(self._system))
-        await asyncio.to_thread(self._thread.close)
+        try:
+            with suppress(*self._errors, ValueError):  # the last where there never was a session
+                await self._thread.run(_end(self._system))
+        finally:
+            await asyncio.to_thread(self._thread.close)
 
 
 def _libraries() -> tuple[Any, tuple[type[Exception], ...]]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -201,6 +202,15 @@ def test_a_server_that_is_not_there_stops_the_start(store: ObjectStore, tmp_path
     store.stop()
     with pytest.raises(StartupError, match=r"^R3D_JOBS_VIDEOS: .*bucket cannot be reached"):
         start(store.videos, tmp_path)
+
+
+def test_an_endpoint_that_is_no_url_stops_the_start_and_leaves_no_thread(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "storage.example.org:9000")
+    with pytest.raises(StartupError, match=r"storage\.example\.org:9000"):
+        start(store.videos, tmp_path)
+    assert "jobs-videos" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_a_missing_extra_stops_the_start(store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
