@@ -35,6 +35,7 @@ REMOVE_SECONDS = 10.0
 # What servers call it that there is no room, and HTTP's status for it.
 FULL = re.compile(r"StorageFull|QuotaExceeded|InsufficientStorage")
 FULL_STATUS = 507
+GONE = "its video is not in the bucket any more"
 
 
 class Bucket:
@@ -115,14 +116,17 @@ class Bucket:
         return file
 
     async def _get(self, job: str, size: int, file: FileIO) -> None:
-        """Not more than `size` bytes, whatever is there."""
+        """Raises JobLostError when it is not there, or is removed meanwhile, which a cancelled job's is."""
         try:
-            found = (await self._system._info(self._path(job)))["size"]
-        except FileNotFoundError:
+            await self._copy(job, size, file)
+        except FileNotFoundError as error:
             await self._reach()
-            found = None
-        if found != size:
-            raise JobLostError("its video is not in the bucket any more")
+            raise JobLostError(GONE) from error
+
+    async def _copy(self, job: str, size: int, file: FileIO) -> None:
+        """Not more than `size` bytes, whatever is there."""
+        if (await self._system._info(self._path(job)))["size"] != size:
+            raise JobLostError(GONE)
         for start in range(0, size, PART_BYTES):
             end = min(start + PART_BYTES, size)
             part = await self._system._cat_file(self._path(job), start=start, end=end)

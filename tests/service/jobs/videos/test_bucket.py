@@ -69,6 +69,29 @@ def test_a_video_that_is_not_the_one_that_was_sent_is_lost(
     on(store.videos, tmp_path, work)
 
 
+def test_a_video_that_is_removed_while_it_comes_is_lost_and_the_bucket_not_away(
+    store: ObjectStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    size = 2 * PART_BYTES
+    store.put(KEY, bytes(size))
+
+    async def work(bucket: Bucket) -> None:
+        async def fetch() -> None:
+            async with bucket.at_hand(JOB, size):
+                pass
+
+        store.gate.close()
+        fetching = asyncio.create_task(fetch())
+        await asyncio.to_thread(store.gate.wait_held)
+        store.remove(KEY)
+        store.gate.open()
+        with pytest.raises(JobLostError):
+            await fetching
+
+    on(store.videos, tmp_path, work)
+    assert not [each for each in caplog.records if each.name == module.__name__]
+
+
 def test_a_bucket_that_is_gone_has_lost_nothing_yet(store: ObjectStore, tmp_path: Path) -> None:
     async def work(bucket: Bucket) -> None:
         store.client.delete_bucket(Bucket=store.bucket)
