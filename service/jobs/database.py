@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -133,9 +134,15 @@ def _prepare_sqlite(lock: Path, connection: Any, _: object) -> None:
     """The driver begins no transactions of its own: see `_in_transaction`.
 
     One at a time: of two that set a new file's journal, SQLite refuses one at once, and does not let it wait.
+
+    Raises sqlite3.OperationalError, as SQLite does for a file of its own that cannot be opened.
     """
     connection.isolation_level = None
-    with lock.open("a") as held:
+    try:
+        opened = lock.open("a")
+    except OSError as error:
+        raise sqlite3.OperationalError(f"{lock}: {error.strerror}") from error
+    with opened as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")

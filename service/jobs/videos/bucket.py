@@ -35,6 +35,7 @@ REMOVE_SECONDS = 10.0
 # What servers call it that there is no room, and HTTP's status for it.
 FULL = re.compile(r"StorageFull|QuotaExceeded|InsufficientStorage")
 FULL_STATUS = 507
+GONE = "its video is not in the bucket any more"
 
 
 class Bucket:
@@ -74,6 +75,8 @@ class Bucket:
                 await bucket._run(bucket._reach())
             except ServiceError as error:
                 raise StartupError(f"R3D_JOBS_VIDEOS: {error.detail}") from error
+            except ValueError as error:  # botocore's word for an endpoint that is no URL
+                raise StartupError(f"R3D_JOBS_VIDEOS: {error}") from error
             yield bucket
         finally:
             await bucket._close()
@@ -113,14 +116,17 @@ class Bucket:
         return file
 
     async def _get(self, job: str, size: int, file: FileIO) -> None:
-        """Not more than `size` bytes, whatever is there."""
+        """Raises JobLostError when it is not there, or is removed meanwhile, which a cancelled job's is."""
         try:
-            found = (await self._system._info(self._path(job)))["size"]
-        except FileNotFoundError:
+            await self._copy(job, size, file)
+        except FileNotFoundError as error:
             await self._reach()
-            found = None
-        if found != size:
-            raise JobLostError("its video is not in the bucket any more")
+            raise JobLostError(GONE) from error
+
+    async def _copy(self, job: str, size: int, file: FileIO) -> None:
+        """Not more than `size` bytes, whatever is there."""
+        if (await self._system._info(self._path(job)))["size"] != size:
+            raise JobLostError(GONE)
         for start in range(0, size, PART_BYTES):
             end = min(start + PART_BYTES, size)
             part = await self._system._cat_file(self._path(job), start=start, end=end)
@@ -167,9 +173,11 @@ class Bucket:
         return done
 
     async def _close(self) -> None:
-        with suppress(*self._errors):
-            await self._thread.run(_end(self._system))
-        await asyncio.to_thread(self._thread.close)
+        try:
+            with suppress(*self._errors, ValueError):  # the last where there never was a session
+                await self._thread.run(_end(self._system))
+        finally:
+            await asyncio.to_thread(self._thread.close)
 
 
 def _libraries() -> tuple[Any, tuple[type[Exception], ...]]:

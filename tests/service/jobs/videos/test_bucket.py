@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -66,6 +67,29 @@ def test_a_video_that_is_not_the_one_that_was_sent_is_lost(
                 pass
 
     on(store.videos, tmp_path, work)
+
+
+def test_a_video_that_is_removed_while_it_comes_is_lost_and_the_bucket_not_away(
+    store: ObjectStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    size = 2 * PART_BYTES
+    store.put(KEY, bytes(size))
+
+    async def work(bucket: Bucket) -> None:
+        async def fetch() -> None:
+            async with bucket.at_hand(JOB, size):
+                pass
+
+        store.gate.close()
+        fetching = asyncio.create_task(fetch())
+        await asyncio.to_thread(store.gate.wait_held)
+        store.remove(KEY)
+        store.gate.open()
+        with pytest.raises(JobLostError):
+            await fetching
+
+    on(store.videos, tmp_path, work)
+    assert not [each for each in caplog.records if each.name == module.__name__]
 
 
 def test_a_bucket_that_is_gone_has_lost_nothing_yet(store: ObjectStore, tmp_path: Path) -> None:
@@ -201,6 +225,15 @@ def test_a_server_that_is_not_there_stops_the_start(store: ObjectStore, tmp_path
     store.stop()
     with pytest.raises(StartupError, match=r"^R3D_JOBS_VIDEOS: .*bucket cannot be reached"):
         start(store.videos, tmp_path)
+
+
+def test_an_endpoint_that_is_no_url_stops_the_start_and_leaves_no_thread(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "storage.example.org:9000")
+    with pytest.raises(StartupError, match=r"storage\.example\.org:9000"):
+        start(store.videos, tmp_path)
+    assert "jobs-videos" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_a_missing_extra_stops_the_start(store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,9 @@ import pytest
 
 from service.jobs.videos.loop_thread import LoopThread
 
+# One round found work that never ended in about one of a hundred.
+ROUNDS = 400
+
 
 def beside(work: Callable[[LoopThread], Awaitable[None]]) -> None:
     async def run() -> None:
@@ -81,3 +84,37 @@ def test_work_is_over_when_its_cancelling_returns() -> None:
 
     beside(work)
     assert steps == ["over", "told"]
+
+
+def test_a_closed_thread_begins_nothing() -> None:
+    async def nothing() -> None:
+        pass
+
+    async def run() -> None:
+        thread = LoopThread("beside")
+        await asyncio.to_thread(thread.close)
+        with pytest.raises(ConnectionAbortedError):
+            await thread.run(nothing())
+
+    asyncio.run(run())
+
+
+def test_work_that_comes_as_the_thread_ends_is_done_or_told_so() -> None:
+    async def short() -> str:
+        await asyncio.sleep(0)
+        return "done"
+
+    async def run(pauses: int) -> None:
+        thread = LoopThread("beside")
+        closing = asyncio.create_task(asyncio.to_thread(thread.close))
+        for _ in range(pauses):
+            await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(10):
+                assert await thread.run(short()) == "done"
+        except ConnectionAbortedError:
+            pass
+        await closing
+
+    for number in range(ROUNDS):
+        asyncio.run(run(number % 5))
