@@ -85,6 +85,8 @@ async def unless(work: Coroutine[Any, Any, T], *reasons: Reason) -> T:
         for each in every:
             each.cancel()
         await asyncio.wait(every)
+        if not task.cancelled():
+            task.exception()  # it may have failed in the moment in which nobody waits for it any more
 
 
 async def disconnected(request: Request) -> None:
