@@ -196,8 +196,17 @@ class Decoder:
 
 
 async def _open_file(path: str) -> int:
-    """In a thread: a disk may take its time."""
+    """In a thread: a disk may take its time. What is opened for nobody, as its video was cancelled, is closed."""
+    opening = asyncio.ensure_future(asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC))
     try:
-        return await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_opened)
+        raise
     except OSError as error:
         raise DecoderUnavailableError(f"the video's file cannot be opened ({error.strerror})", RETRY) from error
+
+
+def _close_opened(opening: "asyncio.Future[int]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        os.close(opening.result())
