@@ -6,7 +6,7 @@ from typing import Unpack
 
 from ..answers import Classification, Event, Health, Labels
 from ..request import HEALTH, LABELS, LIVE, OnUpload, Parameters, VideoFile, query_of
-from ..response import EventReader, answer_of, event_of, reaching
+from ..response import EventReader, answer_of, event_of
 from .jobs import AsyncJobs
 
 
@@ -37,20 +37,8 @@ class AsyncClient(AsyncJobs):
 
     async def labels(self) -> list[str]:
         """The model's labels, by index. Raises as `classify` does."""
-
-        async def ask() -> list[str]:
-            with reaching(self._http.base_url):
-                response = await self._http.get(LABELS)
-            return answer_of(Labels, response).labels
-
-        return await self._retrying()(ask)
+        return (await self._get(Labels, LABELS)).labels
 
     async def health(self) -> Health:
         """What answers, once it accepts requests: before, a `ProblemError` that passes. Raises as `classify` does."""
-
-        async def ask() -> Health:
-            with reaching(self._http.base_url):
-                response = await self._http.get(HEALTH)
-            return answer_of(Health, response)
-
-        return await self._retrying()(ask)
+        return await self._get(Health, HEALTH)

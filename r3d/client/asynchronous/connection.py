@@ -10,7 +10,7 @@ from tenacity import AsyncRetrying
 
 from ..errors import is_passing
 from ..request import CLASSIFY, LIMITS, OnUpload, Query, Upload, VideoFile, headers_of, opened, timeout_of
-from ..response import E, EventReader, problem_of, reaching
+from ..response import Answer, E, EventReader, answer_of, problem_of, reaching
 from ..retries import policy
 
 
@@ -37,6 +37,16 @@ class AsyncConnection:
                     "POST", CLASSIFY, params=query, content=_pieces(upload), headers=head
                 )
                 return await self._answered(request, live)
+
+        return await self._retrying()(ask)
+
+    async def _get(self, kind: type[Answer], path: str) -> Answer:
+        """What the service says of itself at `path`."""
+
+        async def ask() -> Answer:
+            with reaching(self._http.base_url):
+                response = await self._http.get(path)
+            return answer_of(kind, response)
 
         return await self._retrying()(ask)
 

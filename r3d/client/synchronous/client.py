@@ -5,7 +5,7 @@ from typing import Unpack
 
 from ..answers import Classification, Event, Health, Labels
 from ..request import HEALTH, LABELS, LIVE, OnUpload, Parameters, VideoFile, query_of
-from ..response import EventReader, answer_of, event_of, reaching
+from ..response import EventReader, answer_of, event_of
 from .jobs import Jobs
 
 
@@ -34,20 +34,8 @@ class Client(Jobs):
 
     def labels(self) -> list[str]:
         """The model's labels, by index. Raises as `classify` does."""
-
-        def ask() -> list[str]:
-            with reaching(self._http.base_url):
-                response = self._http.get(LABELS)
-            return answer_of(Labels, response).labels
-
-        return self._retrying()(ask)
+        return self._get(Labels, LABELS).labels
 
     def health(self) -> Health:
         """What answers, once it accepts requests: before, a `ProblemError` that passes. Raises as `classify` does."""
-
-        def ask() -> Health:
-            with reaching(self._http.base_url):
-                response = self._http.get(HEALTH)
-            return answer_of(Health, response)
-
-        return self._retrying()(ask)
+        return self._get(Health, HEALTH)

@@ -9,7 +9,7 @@ from tenacity import Retrying
 
 from ..errors import is_passing
 from ..request import CLASSIFY, LIMITS, OnUpload, Query, VideoFile, headers_of, opened, timeout_of
-from ..response import E, EventReader, problem_of, reaching
+from ..response import Answer, E, EventReader, answer_of, problem_of, reaching
 from ..retries import policy
 
 
@@ -36,6 +36,16 @@ class Connection:
                 head, content = upload.headers | headers, iter(upload.read, b"")
                 request = self._http.build_request("POST", CLASSIFY, params=query, content=content, headers=head)
                 return self._answered(request, live)
+
+        return self._retrying()(ask)
+
+    def _get(self, kind: type[Answer], path: str) -> Answer:
+        """What the service says of itself at `path`."""
+
+        def ask() -> Answer:
+            with reaching(self._http.base_url):
+                response = self._http.get(path)
+            return answer_of(kind, response)
 
         return self._retrying()(ask)
 
