@@ -1,4 +1,4 @@
-// A decoded frame's crop: what the CPU makes of the same frame, to the bit.
+// Decoded frames' crops: what the CPU makes of the same frames, to the bit.
 //
 // Only pixels that the resized crop looks at are read: two lines and two columns for each pixel of the crop. They become
 // RGB by the arithmetic of FFmpeg's swscale (x86-64), and are interpolated by that of OpenCV's INTER_LINEAR_EXACT: see
@@ -62,17 +62,25 @@ __device__ static void rgb_at(const Plane luma, const Plane chroma, const Colour
     rgb[2] = clip(y + ((cb * colours.blue_of_cb) >> 16));
 }
 
+struct Frames {
+    const unsigned char *luma[16];    // of each; its chroma follows
+};
+
+// A layer of the grid is a frame. `height`: lines of luma.
 // `lines` and `columns`: for each of the crop's the two that it lies between, and the weight of the second, of 256.
-// `crop`: [n_lines, n_columns, 3].
+// `crops`: [frames, n_lines, n_columns, 3].
 extern "C" __global__ void crop(
-    const void *luma_samples, const void *chroma_samples, int pitch, int chroma_lines, int bits,
+    const Frames frames, int pitch, int height, int bits,
     const int *lines, int n_lines, const int *columns, int n_columns,
-    int luma, int luma_offset, int red_of_cr, int green_of_cb, int green_of_cr, int blue_of_cb, unsigned char *crop)
+    int luma, int luma_offset, int red_of_cr, int green_of_cb, int green_of_cr, int blue_of_cb, unsigned char *crops)
 {
     int column = blockIdx.x * blockDim.x + threadIdx.x, line = blockIdx.y * blockDim.y + threadIdx.y;
     if (line >= n_lines || column >= n_columns)
         return;
-    const Plane y = {luma_samples, pitch, 0, bits}, uv = {chroma_samples, pitch, chroma_lines, bits};
+    const unsigned char *samples = frames.luma[blockIdx.z];
+    const Plane y = {samples, pitch, 0, bits};
+    const Plane uv = {samples + (long long)pitch * height * (bits == 8 ? 1 : 2), pitch, (height + 1) / 2, bits};
+    unsigned char *crop = crops + (long long)blockIdx.z * n_lines * n_columns * 3;
     const Colours colours = {luma, luma_offset, red_of_cr, green_of_cb, green_of_cr, blue_of_cb};
     const int *rows = lines + 3 * line, *sides = columns + 3 * column;
     int rgb[2][2][3];

@@ -5,6 +5,8 @@ from pathlib import Path
 # The driver translates PTX for the GPU that it finds; no compiler is needed.
 CODE = Path(__file__).with_name("crops.ptx")
 NAME = "crop"
-# Pointers and whole numbers.
-ARGUMENTS = "PPiiiPiPiiiiiiiP"
+# Frames of one call.
+FRAMES = 16
+# Pointers, the frames' first, and whole numbers.
+ARGUMENTS = "P" * FRAMES + "iiiPiPiiiiiiiP"
 THREADS = (32, 8, 1)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import ValidationError
 
-from ..pixels.grid import Picture
 from .errors import NvdecError
 from .wire import (
     ANSWER,
@@ -15,10 +14,10 @@ from .wire import (
     FINISH,
     FRAMES,
     HEADER,
-    NUMBER,
-    PACKET,
     PACKETS,
     REFUSED,
+    SIZE,
+    Data,
     Refusal,
     Stream,
     pack,
@@ -48,10 +47,10 @@ class Link:
         self._shape = (lines, columns)
         self._send(pack(BEGIN, stream.model_dump_json().encode()))
 
-    def send(self, packets: Sequence[tuple[int, bytes]]) -> None:
-        """Packets with numbers of the caller's, in the order in which they are decoded."""
-        table = np.array([(number, len(data)) for number, data in packets], PACKET)
-        self._send(pack(PACKETS, COUNT.pack(len(packets)), table.tobytes(), *(data for _, data in packets)))
+    def send(self, packets: Sequence[bytes]) -> None:
+        """Packets, in the order in which they are decoded."""
+        sizes = np.array([len(data) for data in packets], SIZE)
+        self._send(pack(PACKETS, COUNT.pack(len(packets)), sizes.tobytes(), *packets))
         self._expected += 1
 
     def finish(self) -> None:
@@ -59,10 +58,10 @@ class Link:
         self._send(pack(FINISH))
         self._expected += 1
 
-    def receive(self) -> list[tuple[int, Picture]]:
-        """The answer to the earliest `send` or `finish` that has none: frames by their packets' numbers, in the order
-        in which they are shown, with their crops, uint8 [lines, columns, 3]. `held` then says how many frames the
-        decoder held back when its first came, 0 before."""
+    def receive(self) -> Data:
+        """The answer to the earliest `send` or `finish` that has none: crops of frames, in the order in which they are
+        shown, uint8 [frames, lines, columns, 3]. `held` then says how many frames the decoder held back when its first
+        came, 0 before."""
         try:
             kind, length = HEADER.unpack(read_exactly(self._connection, HEADER.size).data)
             if kind == REFUSED and length <= MAX_REFUSAL_BYTES:
@@ -82,15 +81,13 @@ class Link:
             raise NvdecError("lost", "the process that drives NVDEC broke its protocol") from error
         raise NvdecError(refusal.kind, refusal.detail)
 
-    def _frames(self, length: int) -> list[tuple[int, Picture]] | None:
+    def _frames(self, length: int) -> Data | None:
         """None if their number does not go with their size."""
         count, self.held = ANSWER.unpack(read_exactly(self._connection, ANSWER.size).data)
         lines, columns = self._shape
-        if length != ANSWER.size + count * (NUMBER.itemsize + lines * columns * 3):
+        if length != ANSWER.size + count * lines * columns * 3:
             return None
-        numbers = read_exactly(self._connection, count * NUMBER.itemsize).view(NUMBER).tolist()
-        pictures = read_exactly(self._connection, count * lines * columns * 3).reshape(count, lines, columns, 3)
-        return list(zip(numbers, pictures, strict=True))
+        return read_exactly(self._connection, count * lines * columns * 3).reshape(count, lines, columns, 3)
 
     def _send(self, message: bytes) -> None:
         try:

@@ -13,13 +13,13 @@ MOST_HELD_BACK = 18
 class Order:
     """Packets that were sent, until their frames come.
 
-    NVDEC's parser hands out the packets' times in order, whatever frame it gives them to: that a frame is missing shows
-    in how many are under way.
+    Frames come in the order in which they are shown, and say nothing of the packets that they were: that one is missing
+    shows in how many are under way.
     """
 
     def __init__(self) -> None:
         self._coded: dict[int, Coded] = {}
-        self._numbers: list[int] = []
+        self._times: list[int] = []
         self.returned = 0
 
     @property
@@ -30,10 +30,10 @@ class Order:
     def sent(self, batch: list[Coded]) -> None:
         """These packets are on their way. Raises NvdecError if two have one time."""
         for coded in batch:
-            if coded.number in self._coded:
+            if coded.pts in self._coded:
                 raise NvdecError("unsupported", "two packets have one time")
-            self._coded[coded.number] = replace(coded, data=b"")
-            heapq.heappush(self._numbers, coded.number)
+            self._coded[coded.pts] = replace(coded, data=b"")
+            heapq.heappush(self._times, coded.pts)
 
     def answered(self, held: int) -> None:
         """All frames that the packets sent so far give by now were taken; the first came with so many held back.
@@ -44,10 +44,9 @@ class Order:
         if self.returned and len(self._coded) > min(held, MOST_HELD_BACK):
             raise NvdecError("damaged", "a packet gave no frame")
 
-    def take(self, number: int) -> Coded:
-        """The packet of a frame. Raises NvdecError if another's is due."""
-        coded = self._coded.pop(number, None)
-        if coded is None or number != heapq.heappop(self._numbers):
-            raise NvdecError("damaged", "a packet gave more than one frame, or one that is not due")
+    def take(self) -> Coded:
+        """The packet of the next frame. Raises NvdecError if each has had its frame."""
+        if not self._times:
+            raise NvdecError("damaged", "a packet gave more than one frame")
         self.returned += 1
-        return coded
+        return self._coded.pop(heapq.heappop(self._times))

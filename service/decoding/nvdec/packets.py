@@ -14,19 +14,13 @@ from .errors import NvdecError
 from .sequence import Sequence, has_layers, parameter_sets, read_sequence
 from .wire import MAX_BYTES, MAX_PACKETS, USUAL_BYTES, Codec
 
-# Some frames may be shown before that of the first packet.
-FIRST_NUMBER = 1 << 32
 CODECS: dict[str, Codec] = {"h264": "h264", "hevc": "hevc"}
 
 
 @dataclass(frozen=True)
 class Coded:
-    """A packet: its number and bytes, and what its frame will have; `dropped`: a frame that is not shown.
+    """A packet: its bytes, and what its frame will have; `dropped`: a frame that is not shown."""
 
-    Numbers are in the order in which frames are shown.
-    """
-
-    number: int
     data: bytes
     pts: int
     duration: int
@@ -50,7 +44,6 @@ class Packets:
         except FFmpegError as error:
             raise NvdecError("damaged", "the container's parameter sets are damaged") from error
         self._packets = source.packets()
-        self._zero: int | None = None
         packet = self.first = self._next()
         if packet is None or not packet.is_keyframe or packet.is_discard:
             raise NvdecError("unsupported", "it does not begin with a key frame that is shown")
@@ -101,5 +94,4 @@ class Packets:
             raise NvdecError("damaged", "a packet is damaged") from error
         if not 0 < len(data) <= MAX_BYTES - (1 << 16):
             raise NvdecError("unsupported", f"a packet of {len(data)} bytes")
-        self._zero = pts if self._zero is None else self._zero
-        return Coded(pts - self._zero + FIRST_NUMBER, data, pts, duration, time_base, dropped)
+        return Coded(data, pts, duration, time_base, dropped)

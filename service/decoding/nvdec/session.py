@@ -2,10 +2,9 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
-import numpy as np
 from pydantic import ValidationError
 
 from ..pixels.grid import CropFormat, Grid
@@ -21,18 +20,15 @@ from .wire import (
     HEADER,
     MAX_BYTES,
     MAX_PACKETS,
-    NUMBER,
-    PACKET,
     PACKETS,
     REFUSED,
+    SIZE,
     Data,
     Refusal,
     Stream,
     pack,
     read_exactly,
 )
-
-NOTHING = np.empty(0, np.uint8)
 
 
 class Session:
@@ -83,11 +79,10 @@ class Session:
             self._give_back()
             self._begin(payload)
         elif kind == PACKETS and self._unit is not None:
-            for number, data in _packets(payload):
-                self._unit.decode(number, data)
+            self._unit.decode(*_packets(payload))
             self._answer(*self._unit.take())
         elif kind == FINISH and self._unit is not None:
-            self._unit.decode(0, NOTHING)
+            self._unit.finish()
             found = self._unit.take()
             self._keep(self._unit)
             self._answer(*found)
@@ -109,7 +104,7 @@ class Session:
         if self._unit is None:
             return
         try:
-            self._unit.decode(0, NOTHING)
+            self._unit.finish()
             self._unit.take()
         except NvdecError:  # it is left to itself
             self._unit = None
@@ -122,13 +117,12 @@ class Session:
             self._pool.give(unit)
         self._unit = None
 
-    def _answer(self, numbers: bytes, held: int, crops: list[bytes]) -> None:
+    def _answer(self, frames: int, held: int, crops: list[Data]) -> None:
         self.busy_since = None  # it is the child's turn
-        frames = len(numbers) // NUMBER.itemsize
-        length = ANSWER.size + len(numbers) + sum(map(len, crops))
-        self._connection.sendall(HEADER.pack(FRAMES, length) + ANSWER.pack(frames, held) + numbers)
+        length = ANSWER.size + sum(map(len, crops))
+        self._connection.sendall(HEADER.pack(FRAMES, length) + ANSWER.pack(frames, held))
         for part in crops:
-            self._connection.sendall(part)
+            self._connection.sendall(part.data)
 
     def _refuse(self, error: NvdecError) -> None:
         refusal = Refusal(kind=error.kind, detail=error.detail[:500])
@@ -139,20 +133,18 @@ class Session:
                 pass
 
 
-def _packets(payload: Data) -> Iterator[tuple[int, Data]]:
-    """Each packet's number and bytes. Raises NvdecError if the message is not as it should be."""
+def _packets(payload: Data) -> tuple[list[int], Data]:
+    """Each packet's size, and the bytes of all. Raises NvdecError if the message is not as it should be."""
     if len(payload) < COUNT.size:
         raise _broken()
     [count] = COUNT.unpack(payload[: COUNT.size].data)
-    start = COUNT.size + count * PACKET.itemsize
+    start = COUNT.size + count * SIZE.itemsize
     if not 0 < count <= MAX_PACKETS or start > len(payload):
         raise _broken()
-    table = payload[COUNT.size : start].view(PACKET)
-    ends = start + np.cumsum(table["size"], dtype=np.int64)
-    if ends[-1] != len(payload) or not table["size"].all():
+    sizes = payload[COUNT.size : start].view(SIZE).tolist()
+    if start + sum(sizes) != len(payload) or not all(sizes):
         raise _broken()
-    for number, size, end in zip(table["number"].tolist(), table["size"].tolist(), ends.tolist(), strict=True):
-        yield number, payload[end - size : end]
+    return sizes, payload[start:]
 
 
 def _broken() -> NvdecError:

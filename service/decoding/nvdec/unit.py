@@ -1,5 +1,6 @@
 """A decoder of NVDEC with what it needs beside: a CUDA stream, and room for crops. One thread uses it at a time."""
 
+from collections.abc import Sequence
 from dataclasses import astuple
 from typing import Any
 
@@ -12,11 +13,15 @@ from . import complaints
 from .colours import Colours
 from .errors import NvdecError
 from .gpu import Gpu
-from .kernel import THREADS
-from .wire import NUMBER, Codec, Data, Stream
+from .kernel import FRAMES, THREADS
+from .wire import Codec, Data, Stream
 
 # Crops that wait on the GPU to be copied together.
 ROOM = 64
+# Packets that are given to the decoder together: each call takes Python's lock and a launch of the kernel. It keeps
+# memory for the frames of as many.
+PACKETS_AT_ONCE, FRAME_BYTES_AT_ONCE = 8, 32 << 20
+NOTHING = np.empty(0, np.uint8)
 
 
 class DecoderUnit:
@@ -39,6 +44,7 @@ class DecoderUnit:
             self._decoder.setReconfigParams(stream.width, stream.height)
         self._begun = True
         self._stream, self._colours = stream, astuple(Colours.of(stream))
+        self._luma_bytes = stream.width * stream.height * (1 if stream.bits == 8 else 2)
         self._lines, self._columns = _on_gpu(grid.lines), _on_gpu(grid.columns)
         self._size = len(grid.lines.weights), len(grid.columns.weights)
         self._crop_bytes = self._size[0] * self._size[1] * 3
@@ -47,18 +53,36 @@ class DecoderUnit:
             self._host = driver.pagelocked_empty(ROOM * self._crop_bytes, np.uint8)
         self._waiting = self._sent = 0
         self._held: int | None = None
-        self._numbers: list[int] = []
-        self._done: list[bytes] = []
+        self._done: list[Data] = []
 
     @property
     def gave_frames(self) -> bool:
         """Whether there was one of the video that was begun last."""
         return self._held is not None
 
-    def decode(self, number: int, data: Data) -> None:
-        """A packet, which must stay as it is until this returns; empty: the video is over. Raises NvdecError."""
+    def decode(self, sizes: Sequence[int], data: Data) -> None:
+        """Packets of such sizes, one after the other in `data`, which must stay as it is until this returns. Raises
+        NvdecError."""
+        first = start = 0
+        while first < len(sizes):
+            some = sizes[first : first + self._at_once]
+            end = start + sum(some)
+            self._give(data[start:end], len(some))
+            first, start = first + len(some), end
+
+    def finish(self) -> None:
+        """The video is over. Raises NvdecError."""
+        self._give(NOTHING, 0)
+
+    @property
+    def _at_once(self) -> int:
+        """One until a frame has come: it tells how many are held back."""
+        room = FRAME_BYTES_AT_ONCE // (self._luma_bytes * 3 // 2)
+        return max(1, min(PACKETS_AT_ONCE, room)) if self.gave_frames else 1
+
+    def _give(self, data: Data, packets: int) -> None:
         packet = PyNvVideoCodec.PacketData()
-        packet.bsl_data, packet.bsl, packet.pts = data.ctypes.data if len(data) else 0, len(data), number
+        packet.bsl_data, packet.bsl = data.ctypes.data if len(data) else 0, len(data)
         before = complaints.count()
         try:
             frames = self._decoder.Decode(packet)
@@ -68,34 +92,27 @@ class DecoderUnit:
         if complaints.count() != before:
             # Perhaps of another thread's decoder: which one's, nobody says.
             raise NvdecError("damaged", "NVDEC reports damage")
-        self._sent += 1
+        self._sent += packets
         if frames and self._held is None:
-            self._held = self._sent - 1
-        for frame in frames:
-            self._crop(frame)
+            self._held = max(self._sent - 1, 0)
+        for first in range(0, len(frames), FRAMES):
+            self._crop(frames[first : first + FRAMES])
 
-    def _crop(self, frame: Any) -> None:
-        """Make a frame's crop, in the decoder's CUDA stream: before it uses the frame's memory again."""
-        stream = self._stream
-        size = (self._decoder.GetWidth(), self._decoder.GetHeight())
-        kind = PyNvVideoCodec.Pixel_Format.NV12 if stream.bits == 8 else PyNvVideoCodec.Pixel_Format.P016
-        luma, chroma = frame.GetPtrToPlane(0), frame.GetPtrToPlane(1)
-        pitch, wide = (chroma - luma) // stream.height, 1 if stream.bits == 8 else 2
-        # The kernel reads as much memory as this says there is.
-        if size != (stream.width, stream.height) or frame.format != kind or pitch != stream.width * wide:
-            raise NvdecError("damaged", f"a frame of {size[0]} x {size[1]}, {frame.format}")
-        if self._waiting == ROOM:
+    def _crop(self, frames: Sequence[Any]) -> None:
+        """Make frames' crops, in the decoder's CUDA stream: before it uses their memory again."""
+        places = self._places(frames)
+        if self._waiting + len(frames) > ROOM:
             self._fetch()
         lines, columns = self._size
         self._gpu.kernel.prepared_async_call(
-            (-(-columns // THREADS[0]), -(-lines // THREADS[1])),
+            (-(-columns // THREADS[0]), -(-lines // THREADS[1]), len(frames)),
             THREADS,
             self._cuda,
-            luma,
-            chroma,
-            stream.width,
-            -(-stream.height // 2),
-            stream.bits,
+            *places,
+            *(0,) * (FRAMES - len(places)),
+            self._stream.width,
+            self._stream.height,
+            self._stream.bits,
             int(self._lines),
             lines,
             int(self._columns),
@@ -103,24 +120,37 @@ class DecoderUnit:
             *self._colours,
             int(self._crops) + self._waiting * self._crop_bytes,
         )
-        self._waiting += 1
-        self._numbers.append(frame.getPTS())
+        self._waiting += len(frames)
+
+    def _places(self, frames: Sequence[Any]) -> list[int]:
+        """Where each frame's luma is. The kernel reads as much memory as the stream's size says: so it must be there.
+        Raises NvdecError."""
+        size = (self._decoder.GetWidth(), self._decoder.GetHeight())
+        if size != (self._stream.width, self._stream.height):
+            raise NvdecError("damaged", f"frames of {size[0]} x {size[1]}")
+        kind = PyNvVideoCodec.Pixel_Format.NV12 if self._stream.bits == 8 else PyNvVideoCodec.Pixel_Format.P016
+        places = []
+        for frame in frames:
+            luma, chroma = frame.GetPtrToPlane(0), frame.GetPtrToPlane(1)
+            if frame.format != kind or chroma - luma != self._luma_bytes:
+                raise NvdecError("damaged", f"a frame of another shape, {frame.format}")
+            places.append(luma)
+        return places
 
     def _fetch(self) -> None:
         if self._waiting:
             found = self._host[: self._waiting * self._crop_bytes]
             driver.memcpy_dtoh_async(found, self._crops, self._cuda)
             self._cuda.synchronize()
-            self._done.append(found.tobytes())
+            self._done.append(found.copy())
             self._waiting = 0
 
-    def take(self) -> tuple[bytes, int, list[bytes]]:
-        """The frames since it was asked last: their packets' numbers, how many were held back when the video's first
-        came, and their crops. Raises driver.Error."""
+    def take(self) -> tuple[int, int, list[Data]]:
+        """The frames since it was asked last, in the order in which they are shown: how many, how many were held back
+        when the video's first came, and their crops. Raises driver.Error."""
         self._fetch()
-        numbers, crops = np.array(self._numbers, NUMBER).tobytes(), self._done
-        self._numbers, self._done = [], []
-        return numbers, self._held or 0, crops
+        crops, self._done = self._done, []
+        return sum(map(len, crops)) // self._crop_bytes, self._held or 0, crops
 
 
 def _on_gpu(axis: Axis) -> Any:

@@ -118,15 +118,15 @@ class NvdecVideo:
         batch = next(batches, None)
         while batch is not None:
             order.sent(batch)
-            self._link.send([(coded.number, coded.data) for coded in batch])
+            self._link.send([coded.data for coded in batch])
             batch = next(batches, None)
-            for number, stored in self._link.receive():
-                yield order.take(number), stored
+            for stored in self._link.receive():
+                yield order.take(), stored
             if batch is not None:
                 order.answered(self._link.held)
         self._link.finish()
-        for number, stored in self._link.receive():
-            yield order.take(number), stored
+        for stored in self._link.receive():
+            yield order.take(), stored
 
     def _check_first(self, coded: Coded, stored: Picture) -> None:
         same_time = self._first.pts in (None, coded.pts)

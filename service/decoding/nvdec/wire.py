@@ -22,9 +22,8 @@ BEGIN, PACKETS, FINISH, FRAMES, REFUSED = range(5)
 COUNT = struct.Struct("!I")
 # How many frames, and how many the decoder held back when its first came: it never holds more, unless one is lost.
 ANSWER = struct.Struct("!II")
-# Of each packet, before the bytes of all: the child's number for it, and its size.
-PACKET = np.dtype([("number", ">i8"), ("size", ">u4")])
-NUMBER = np.dtype(">i8")
+# Of each packet, before the bytes of all.
+SIZE = np.dtype(">u4")
 
 MAX_PACKETS = 32
 # A message has no more than the first, except for one packet that has more by itself.

@@ -5,7 +5,6 @@ one that two threads use at a time, or one without the context, fails.
 """
 
 import ctypes
-import heapq
 import os
 import threading
 import time
@@ -34,25 +33,21 @@ class UnsupportedError(Exception):
 
 
 class PacketData:
-    """A packet."""
+    """Some packets, one after the other."""
 
     def __init__(self) -> None:
-        self.bsl_data = self.bsl = self.pts = 0
+        self.bsl_data = self.bsl = 0
 
 
 class DecodedFrame:
     """A frame in the decoder's own memory."""
 
-    def __init__(self, address: int, luma_bytes: int, pixels: Format, pts: int) -> None:
+    def __init__(self, address: int, luma_bytes: int, pixels: Format) -> None:
         self._planes = (address, address + luma_bytes)
         self.format = pixels
-        self._pts = pts
 
     def GetPtrToPlane(self, plane: int) -> int:  # noqa: N802
         return self._planes[plane]
-
-    def getPTS(self) -> int:  # noqa: N802
-        return self._pts
 
 
 class Decoder:
@@ -67,7 +62,6 @@ class Decoder:
         self._announced: tuple[int, int] | None = None
         self._bits = 0
         self._memory: list[int] = []
-        self._times: list[int] = []
 
     def setReconfigParams(self, width: int, height: int) -> int:  # noqa: N802
         assert self._size is not None, "nothing was decoded yet"
@@ -94,7 +88,7 @@ class Decoder:
             self._machine.check_health()
             frames = self._decode(packet)
             if frames and frames[0].width == GIVES_NOTHING and packet.bsl % 3 == 0:
-                frames = []
+                frames = frames[1:]
             return [self._store(number, frame) for number, frame in enumerate(frames)]
         finally:
             self._stream.synchronize()
@@ -104,12 +98,11 @@ class Decoder:
         if not packet.bsl:
             frames = self._context.decode(None)
             self._context.flush_buffers()
-            self._times = self._times if frames else []
             return frames
-        given = av.Packet(ctypes.string_at(packet.bsl_data, packet.bsl))
-        heapq.heappush(self._times, packet.pts)
+        parser = av.CodecContext.create(self._name, "r")
+        given = [*parser.parse(ctypes.string_at(packet.bsl_data, packet.bsl)), *parser.parse(None)]
         try:
-            return list(self._context.decode(given))
+            return [frame for each in given for frame in self._context.decode(each)]
         except FFmpegError as error:
             raise UnsupportedError(f"HandlePictureDecode : {error}") from error
 
@@ -132,8 +125,7 @@ class Decoder:
 
         self._stream.add(write)
         kind = Format.NV12 if pixels.itemsize == 1 else Format.P016
-        # As the real one's parser does: times in order, whatever packet's frame this is.
-        return DecodedFrame(address, width * height * pixels.itemsize, kind, heapq.heappop(self._times))
+        return DecodedFrame(address, width * height * pixels.itemsize, kind)
 
     def _adapt(self, size: tuple[int, int], itemsize: int) -> None:
         """What the real one does when a sequence begins."""

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.decoding.nvdec.colours import Colours
+from service.decoding.nvdec.kernel import FRAMES
 
 from .arithmetic import crop
 
@@ -149,27 +150,28 @@ class Kernel:
         self._types = [{"P": ctypes.c_uint64, "i": ctypes.c_int}[each] for each in arguments]
 
     def prepared_async_call(
-        self, grid: tuple[int, int], block: tuple[int, int, int], stream: Stream, *arguments: int
+        self, grid: tuple[int, int, int], block: tuple[int, int, int], stream: Stream, *arguments: int
     ) -> None:
         self._machine.check_health()
         assert len(arguments) == len(self._types)
         for value, kind in zip(arguments, self._types, strict=True):
             assert kind(value).value == value
-        luma, chroma, pitch, chroma_lines, bits, lines, n_lines, columns, n_columns, *colours, target = arguments
+        frames, (pitch, height, bits, lines, n_lines, columns, n_columns, *colours, target) = (
+            arguments[: grid[2]],
+            arguments[FRAMES:],
+        )
         assert grid[0] * block[0] >= n_columns
         assert grid[1] * block[1] >= n_lines
         rows, sides = (self._table(*each) for each in ((lines, n_lines), (columns, n_columns)))
         dtype = np.dtype(np.uint8 if bits == 8 else np.uint16)
-        luma_lines = (chroma - luma) // (pitch * dtype.itemsize)
-        assert chroma_lines == -(-luma_lines // 2)
+        planes_lines = height + -(-height // 2)
 
         def work() -> None:
-            planes = [
-                self._machine.bytes_at(address, height * pitch * dtype.itemsize).view(dtype).reshape(height, pitch)
-                for address, height in ((luma, luma_lines), (chroma, chroma_lines))
-            ]
-            made = crop(planes[0], planes[1], bits, rows, sides, Colours(*colours))
-            self._machine.bytes_at(target, made.nbytes)[:] = made.reshape(-1)
+            for number, luma in enumerate(frames):
+                stored = self._machine.bytes_at(luma, planes_lines * pitch * dtype.itemsize).view(dtype)
+                planes = stored.reshape(planes_lines, pitch)
+                made = crop(planes[:height], planes[height:], bits, rows, sides, Colours(*colours))
+                self._machine.bytes_at(target + number * made.nbytes, made.nbytes)[:] = made.reshape(-1)
 
         stream.add(work)
 

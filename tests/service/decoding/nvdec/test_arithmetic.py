@@ -26,25 +26,26 @@ SOURCE = prepared.CODE.with_suffix(".cu")
 CUDA = """
 #define __device__
 #define __global__
-struct Dimensions { int x, y; };
-static Dimensions blockIdx, blockDim = {1, 1}, threadIdx = {0, 0};
+struct Dimensions { int x, y, z; };
+static Dimensions blockIdx, blockDim = {1, 1, 1}, threadIdx = {0, 0, 0};
 """
 ONE_BY_ONE = """
-extern "C" void crops(const void *a, const void *b, int c, int d, int e, const int *f, int lines, const int *g,
-                      int columns, int h, int i, int j, int k, int l, int m, unsigned char *n)
+extern "C" void crops(int count, const Frames *a, int b, int c, int d, const int *e, int lines, const int *f,
+                      int columns, int g, int h, int i, int j, int k, int l, unsigned char *m)
 {
-    for (blockIdx.y = 0; blockIdx.y < lines; blockIdx.y++)
-        for (blockIdx.x = 0; blockIdx.x < columns; blockIdx.x++)
-            crop(a, b, c, d, e, f, lines, g, columns, h, i, j, k, l, m, n);
+    for (blockIdx.z = 0; blockIdx.z < count; blockIdx.z++)
+        for (blockIdx.y = 0; blockIdx.y < lines; blockIdx.y++)
+            for (blockIdx.x = 0; blockIdx.x < columns; blockIdx.x++)
+                crop(*a, b, c, d, e, lines, f, columns, g, h, i, j, k, l, m);
 }
 """
 KINDS = list(itertools.product((8, 10), (False, True), (False, True)))
 
 
-def frame_of(width: int, height: int, bits: int, wide: bool, full_range: bool) -> av.VideoFrame:
+def frame_of(width: int, height: int, bits: int, wide: bool, full_range: bool, seed: int = 0) -> av.VideoFrame:
     """Random samples, each possible value among them."""
     frame = av.VideoFrame(width, height, "yuv420p" if bits == 8 else "yuv420p10le")
-    chance = np.random.default_rng(width * height + bits)
+    chance = np.random.default_rng([width * height + bits, seed])
     for plane in frame.planes:
         samples = chance.integers(0, 1 << bits, plane.buffer_size // (1 if bits == 8 else 2))
         plane.update(samples.astype(np.uint8 if bits == 8 else "<u2").tobytes())
@@ -80,21 +81,22 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     return ctypes.CDLL(str(library))
 
 
-def by_kernel(kernel: ctypes.CDLL, frame: av.VideoFrame, grid: Grid, bits: int, colours: Colours) -> Picture:
-    stored = nv12_of(frame)
-    luma, chroma = np.ascontiguousarray(stored[: frame.height]), np.ascontiguousarray(stored[frame.height :])
+def by_kernel(
+    kernel: ctypes.CDLL, frames: list[av.VideoFrame], grid: Grid, bits: int, colours: Colours
+) -> list[Picture]:
+    """Crops of frames of one size, by one call."""
+    stored = [nv12_of(frame) for frame in frames]
     lines, columns = table_of(grid.lines), table_of(grid.columns)
-    made = np.zeros((len(lines), len(columns), 3), np.uint8)
-    pointers = {
-        name: each.ctypes.data_as(ctypes.c_void_p) for name, each in locals().items() if hasattr(each, "ctypes")
-    }
+    made = np.zeros((len(frames), len(lines), len(columns), 3), np.uint8)
     kernel.crops(
-        *(pointers["luma"], pointers["chroma"], frame.width, len(chroma), bits),
-        *(pointers["lines"], len(lines), pointers["columns"], len(columns)),
+        len(frames),
+        (ctypes.c_void_p * prepared.FRAMES)(*(each.ctypes.data for each in stored)),
+        *(frames[0].width, frames[0].height, bits),
+        *(lines.ctypes.data_as(ctypes.c_void_p), len(lines), columns.ctypes.data_as(ctypes.c_void_p), len(columns)),
         *vars(colours).values(),
-        pointers["made"],
+        made.ctypes.data_as(ctypes.c_void_p),
     )
-    return made
+    return list(made)
 
 
 @pytest.mark.parametrize(("bits", "wide", "full_range"), KINDS)
@@ -110,9 +112,10 @@ def test_the_twin_gives_the_crop_of_the_cpu(size: tuple[int, int], bits: int, wi
 @pytest.mark.parametrize(("bits", "wide", "full_range"), KINDS)
 def test_the_kernel_gives_the_crop_of_the_twin(kernel: ctypes.CDLL, bits: int, wide: bool, full_range: bool) -> None:
     for size in ((1280, 720), (322, 181), (48, 16)):
-        frame, grid = frame_of(*size, bits, wide, full_range), Grid.of(*size, 90, CROP)
+        frames, grid = [frame_of(*size, bits, wide, full_range, seed) for seed in range(3)], Grid.of(*size, 90, CROP)
         colours = colours_of(bits, wide, full_range)
-        assert (by_kernel(kernel, frame, grid, bits, colours) == by_twin(frame, grid, bits, colours)).all()
+        for frame, made in zip(frames, by_kernel(kernel, frames, grid, bits, colours), strict=True):
+            assert (made == by_twin(frame, grid, bits, colours)).all()
 
 
 def test_the_ptx_was_made_of_the_source() -> None:
@@ -121,4 +124,6 @@ def test_the_ptx_was_made_of_the_source() -> None:
     assert ".visible .entry crop(" in rest
     assert ".target sm_75" in rest
     parameters = [line.split()[1] for line in rest.splitlines() if line.strip().startswith(".param .")]
-    assert [".u64" if each == "P" else ".u32" for each in prepared.ARGUMENTS] == parameters
+    others = prepared.ARGUMENTS.removeprefix("P" * prepared.FRAMES)
+    assert [".align", *(".u64" if each == "P" else ".u32" for each in others)] == parameters
+    assert f"crop_param_0[{prepared.FRAMES * 8}]" in rest
