@@ -151,9 +151,12 @@ def rate(folder: Folder, seconds: float = 8, only: DecoderChoice | None = None, 
             await asyncio.gather(*map(client, range(2 * TOGETHER)))
             took = time.monotonic() - began
             driver = process_of_nvdec()
-            share = sum(driver.cpu_times()[:2]) / frames * 1000 if driver is not None else 0.0
+            user, system = (
+                (each / frames * 1000 for each in driver.cpu_times()[:2]) if driver is not None else (0.0, 0.0)
+            )
             figures = f"{frames / took:.0f} frames/s, {(cpu_seconds() - spent) / frames * 1000:.3f} ms of CPU a frame"
-            print(choice, f"{figures}, {share:.3f} of them NVDEC's process", dict(seen), flush=True)
+            of_nvdec = f"{user:.3f} and {system:.3f} of them NVDEC's process, user and system"
+            print(choice, f"{figures}, {of_nvdec}", dict(seen), flush=True)
 
     for choice in ("cpu", "nvdec", "auto") if only is None else (only,):
         asyncio.run(one(choice))

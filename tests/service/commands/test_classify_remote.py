@@ -170,7 +170,8 @@ def test_a_run_that_is_killed_in_a_long_file_is_taken_up_by_the_next(
     with StubServer(Settings(model=model_directory)) as live:
         command = [program("r3d-classify"), "--server", live.url, "--out", str(out), str(long_file)]
         live.gate.close(after=1)
-        with subprocess.Popen(command) as process:
+        # Shells have what they start in the background ignore SIGINT, the tests too.
+        with subprocess.Popen(["env", "--default-signal=INT", *command]) as process:
             live.gate.wait_held()
             process.send_signal(ended_by)
             assert process.wait(10) == status
