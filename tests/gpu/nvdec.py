@@ -25,7 +25,7 @@ from .nvdec_decoding import (
     decode,
     gpu_megabytes,
     megabytes_of_nvdec,
-    process_of_nvdec,
+    processes_of_nvdec,
     started,
     together,
     videos_in,
@@ -35,16 +35,18 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=F
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False)]
 StandIn = Annotated[bool, typer.Option("--stand-in", help="No GPU: FFmpeg and NumPy in its place.")]
 
+Gpus = Annotated[list[int] | None, typer.Option("--gpu", help="Its number; again for others. Default: 0.")]
+
 CHANGED_BYTES = 24
 
 
 @app.command()
-def compare(folder: Folder, stand_in: StandIn = False) -> None:
+def compare(folder: Folder, gpu: Gpus = None, stand_in: StandIn = False) -> None:
     """Every video by both: frames, times, damage and pixels."""
 
     async def body() -> int:
         wrong = 0
-        async with started("cpu", False) as cores, started("nvdec", stand_in) as nvdec:
+        async with started("cpu", False) as cores, started("nvdec", stand_in, gpu or [0]) as nvdec:
             print(nvdec.nvdec[1], flush=True)
             for path in videos_in(folder):
                 by_cores, by_nvdec = await decode(cores, path), await decode(nvdec, path)
@@ -127,13 +129,19 @@ def growth(folder: Folder, count: int = 5000, stand_in: StandIn = False) -> None
 
 
 @app.command()
-def rate(folder: Folder, seconds: float = 8, only: DecoderChoice | None = None, stand_in: StandIn = False) -> None:
+def rate(
+    folder: Folder,
+    seconds: float = 8,
+    only: DecoderChoice | None = None,
+    gpu: Gpus = None,
+    stand_in: StandIn = False,
+) -> None:
     """Frames/s of clips that nobody classifies, with each choice of decoder, in turn."""
 
     async def one(choice: DecoderChoice) -> None:
         paths = videos_in(folder)
         frames = 0
-        async with started(choice, stand_in and choice != "cpu") as decoder:
+        async with started(choice, stand_in and choice != "cpu", gpu or [0]) as decoder:
             began, spent = time.monotonic(), cpu_seconds()
             seen: Counter[str] = Counter()
 
@@ -150,10 +158,8 @@ def rate(folder: Folder, seconds: float = 8, only: DecoderChoice | None = None, 
 
             await asyncio.gather(*map(client, range(2 * TOGETHER)))
             took = time.monotonic() - began
-            driver = process_of_nvdec()
-            user, system = (
-                (each / frames * 1000 for each in driver.cpu_times()[:2]) if driver is not None else (0.0, 0.0)
-            )
+            times = [each.cpu_times() for each in processes_of_nvdec()]
+            user, system = (sum(each[part] for each in times) / frames * 1000 for part in (0, 1))
             figures = f"{frames / took:.0f} frames/s, {(cpu_seconds() - spent) / frames * 1000:.3f} ms of CPU a frame"
             of_nvdec = f"{user:.3f} and {system:.3f} of them NVDEC's process, user and system"
             print(choice, f"{figures}, {of_nvdec}", dict(seen), flush=True)
@@ -163,7 +169,7 @@ def rate(folder: Folder, seconds: float = 8, only: DecoderChoice | None = None, 
 
 
 @app.command()
-def kill(folder: Folder, times: int = 5, stand_in: StandIn = False) -> None:
+def kill(folder: Folder, times: int = 5, gpu: Gpus = None, stand_in: StandIn = False) -> None:
     """Kill the process that drives NVDEC under load: every video is decoded, and a new process is there soon."""
 
     async def body() -> None:
@@ -171,7 +177,8 @@ def kill(folder: Folder, times: int = 5, stand_in: StandIn = False) -> None:
         async with started("cpu", False) as cores:
             source = folder / "1280x720.mp4"
             digest = (await decode(cores, source)).digest
-        async with started("auto", stand_in) as nvdec:
+        gpus = gpu or [0]
+        async with started("auto", stand_in, gpus) as nvdec:
             over = asyncio.Event()
 
             async def client() -> None:
@@ -183,11 +190,10 @@ def kill(folder: Folder, times: int = 5, stand_in: StandIn = False) -> None:
             clients = [asyncio.create_task(client()) for _ in range(TOGETHER)]
             for _ in range(times):
                 await asyncio.sleep(3)
-                process = process_of_nvdec()
-                assert process is not None
+                process = random.choice(processes_of_nvdec())
                 os.kill(process.pid, signal.SIGKILL)
                 began = time.monotonic()
-                while not ((now := process_of_nvdec()) and now.pid != process.pid and nvdec.nvdec[0]):
+                while process in (now := processes_of_nvdec()) or len(now) < len(gpus) or not nvdec.nvdec[0]:
                     await asyncio.sleep(0.02)
                 print(f"again after {time.monotonic() - began:.2f} s", dict(seen), flush=True)
             over.set()

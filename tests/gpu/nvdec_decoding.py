@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -52,11 +52,11 @@ class Decoded:
 
 
 @asynccontextmanager
-async def started(choice: DecoderChoice, stand_in: bool) -> AsyncIterator[Decoder]:
+async def started(choice: DecoderChoice, stand_in: bool, gpus: Sequence[int] = (0,)) -> AsyncIterator[Decoder]:
     """A decoder that works."""
     if stand_in:
         client.SERVER_MODULE, client.missing_package = STAND_IN, lambda: None  # type: ignore[attr-defined]
-    decoder = Decoder(os.cpu_count() or 1, TOGETHER, choice=choice, gpus=(0,))
+    decoder = Decoder(os.cpu_count() or 1, TOGETHER, choice=choice, gpus=gpus)
     await decoder.start()
     try:
         yield decoder
@@ -79,10 +79,9 @@ def videos_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file())
 
 
-def process_of_nvdec() -> psutil.Process | None:
-    """The one below this."""
-    below = psutil.Process().children()
-    return next((each for each in below if each.name() == NAME), None)
+def processes_of_nvdec() -> list[psutil.Process]:
+    """Those below this, one for each GPU."""
+    return [each for each in psutil.Process().children() if each.name() == NAME]
 
 
 def gpu_megabytes() -> float | None:
@@ -96,10 +95,9 @@ def gpu_megabytes() -> float | None:
         return None
 
 
-def megabytes_of_nvdec() -> float | None:
-    """Of its process, resident."""
-    process = process_of_nvdec()
-    return None if process is None else round(process.memory_info().rss / 1e6)
+def megabytes_of_nvdec() -> float:
+    """Of its processes, resident."""
+    return float(round(sum(each.memory_info().rss for each in processes_of_nvdec()) / 1e6))
 
 
 async def together(work: list[Callable[[], Awaitable[None]]]) -> None:
