@@ -13,6 +13,7 @@ from r3d.client.request import OnUpload
 # Smaller files are through before a connection is in danger, and as requests they go before jobs.
 LONG_BYTES = 32 << 20
 NO_SUCH_JOB = "no-such-job"
+CONFLICT = "idempotency-conflict"
 
 
 class LongFiles:
@@ -46,7 +47,13 @@ class LongFiles:
 
     async def _submitted(self, video: Path, key: str, on_upload: OnUpload) -> Job:
         """The file's job, which an earlier run may have sent; what failed then is tried again."""
-        job = await self._client.submit(video, key=key, on_upload=on_upload, **self._parameters)
+        try:
+            job = await self._client.submit(video, key=key, on_upload=on_upload, **self._parameters)
+        except ProblemError as error:
+            if error.kind != CONFLICT:
+                raise
+            # The service was updated since, and understands the same parameters otherwise.
+            return await self._client.submit(video, on_upload=on_upload, **self._parameters)
         if job.status != "failed":
             return job
         try:

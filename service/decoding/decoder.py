@@ -6,9 +6,11 @@ import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from ..errors import DecoderUnavailableError, StartupError
 from ..settings import DecoderChoice, SandboxPolicy
+from ..threads import made_in_thread
 from .clip_stream import ClipStream, OnProgress
 from .fork_client import RETRY, Child, ForkClient
 from .messages import Job
@@ -174,7 +176,10 @@ class Decoder:
     async def _fork(self, job: Job, nvdec: socket.socket | None) -> tuple[ForkClient, Child, socket.socket]:
         """A child for the job, and our end of the connection to it."""
         client = await self._running_client()
-        file = await _open_file(job.path)
+        try:
+            file = await made_in_thread(partial(os.open, job.path, os.O_RDONLY | os.O_CLOEXEC), os.close)
+        except OSError as error:
+            raise DecoderUnavailableError(f"the video's file cannot be opened ({error.strerror})", RETRY) from error
         try:
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
@@ -193,20 +198,3 @@ class Decoder:
             return await self._fork_client()
         except StartupError as error:
             raise DecoderUnavailableError(str(error), RETRY) from error
-
-
-async def _open_file(path: str) -> int:
-    """In a thread: a disk may take its time. What is opened for nobody, as its video was cancelled, is closed."""
-    opening = asyncio.ensure_future(asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC))
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        opening.add_done_callback(_close_opened)
-        raise
-    except OSError as error:
-        raise DecoderUnavailableError(f"the video's file cannot be opened ({error.strerror})", RETRY) from error
-
-
-def _close_opened(opening: "asyncio.Future[int]") -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        os.close(opening.result())

@@ -123,7 +123,7 @@ class Attempt:
             for each in tasks:
                 if each is not working or not working.done():
                     each.cancel()
-            await asyncio.wait(tasks)
+            await asyncio.gather(*tasks, return_exceptions=True)
         if not working.cancelled():
             return working.result()
         if not saving.cancelled():

@@ -60,10 +60,14 @@ class Liveness:
         await self._database.write_apart(lambda connection: _insert(connection, server))
 
     async def leave(self, server: str) -> None:
-        """Count no more; its jobs were given back."""
-        await self._database.write_apart(
-            lambda connection: connection.execute(delete(REPLICAS).where(REPLICAS.c.id == server))
-        )
+        """Count no more; what it had taken up and not given back waits again."""
+
+        def work(connection: Connection) -> None:
+            held = update(JOBS).where(JOBS.c.status == "running", JOBS.c.runner == server)
+            connection.execute(held.values(status="queued", runner=None))
+            connection.execute(delete(REPLICAS).where(REPLICAS.c.id == server))
+
+        await self._database.write_apart(work)
 
     async def beat(self, server: str) -> Mapping[str, int] | None:
         """Count one more; the counts of the others. None: this server is lost, by another's word."""

@@ -18,6 +18,8 @@ from .retention import Retention
 logger = logging.getLogger(__name__)
 
 CENSUS_SECONDS = 15.0
+# What a server that ends has to hear of what it takes up at that moment.
+TAKE_SECONDS = 5.0
 # Looks for what is to be forgotten, one in so many counts of the jobs.
 FORGET_EVERY = 4
 
@@ -62,6 +64,9 @@ class Runner:
     async def close(self) -> None:
         """Give back what is worked on, and count no more."""
         self._draining = True
+        self._wake.set()
+        if self._loops:  # what is being taken up at this moment is to be given back, too
+            await asyncio.wait(self._loops[:1], timeout=TAKE_SECONDS)
         tasks = (*self._loops, *self._removals, *self._attempts)
         for task in tasks:
             task.cancel()

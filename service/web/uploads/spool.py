@@ -1,6 +1,5 @@
 """Private directories for uploads, and the clearing away of those that a killed server left."""
 
-import asyncio
 import fcntl
 import os
 import shutil
@@ -9,6 +8,8 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+
+from ...threads import made_in_thread
 
 PREFIX = "r3d-spool-"
 LOCK = "lock"
@@ -29,12 +30,12 @@ class Spool:
     @asynccontextmanager
     async def directory(self) -> AsyncIterator[Path]:
         """A new directory that only this user can enter, removed when the block is left. Raises OSError."""
-        made = await asyncio.to_thread(self._make)
+        made = await made_in_thread(self._make, _remove)
         try:
             yield made
         finally:
             # In this thread: it must happen also when the task is being cancelled, and is one unlink.
-            shutil.rmtree(made, ignore_errors=True)
+            _remove(made)
 
     def _make(self) -> Path:
         with self._opening:
@@ -59,6 +60,10 @@ class Spool:
         if self._lock is not None:
             os.close(self._lock)
         self._root = self._lock = None
+
+
+def _remove(made: Path) -> None:
+    shutil.rmtree(made, ignore_errors=True)
 
 
 def sweep(parent: Path | None = None) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from service.decoding import messages
 from service.decoding.child import STEP_BACK
-from service.decoding.decoder import Decoder, _open_file
+from service.decoding.decoder import Decoder
 from service.errors import (
     DecoderCrashedError,
     FrameTooLargeError,
@@ -25,7 +25,6 @@ from ...support.decoders import OPEN_PER_SLOT, all_of, with_decoder
 from ...support.jobs import job_of, video_of
 from ...support.processes import decoding_below, new_fork_servers
 from ...support.videos import write_video
-from ...support.waiting import eventually_async
 
 
 def test_clips_arrive_whole(tmp_path: Path) -> None:
@@ -199,22 +198,3 @@ def test_a_video_is_not_open_any_more_when_its_block_is_left(tmp_path: Path) -> 
             assert decoder.open_videos == 0
 
     with_decoder(body)
-
-
-def test_a_file_that_is_opened_for_nobody_is_closed(tmp_path: Path) -> None:
-    slow = tmp_path / "slow"
-    os.mkfifo(slow)  # is open once somebody writes
-
-    def open_ones() -> int:
-        return sum(os.path.realpath(each) == str(slow) for each in Path("/proc/self/fd").iterdir())
-
-    async def run() -> None:
-        opening = asyncio.create_task(_open_file(str(slow)))
-        await asyncio.sleep(0)
-        opening.cancel()
-        await asyncio.wait([opening])
-        assert opening.cancelled()
-        os.close(await asyncio.to_thread(os.open, slow, os.O_WRONLY))
-        await eventually_async(lambda: not open_ones())
-
-    asyncio.run(run())

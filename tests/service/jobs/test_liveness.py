@@ -84,14 +84,24 @@ def test_two_that_see_the_same_server_lost_strike_once(jobs_url: str) -> None:
     asyncio.run(run())
 
 
-def test_a_server_that_left_cleanly_leaves_no_job_behind(jobs_url: str) -> None:
-    """Nor would one that it could not give back: it has no row, and so nobody works on it."""
+def test_a_server_that_leaves_gives_back_what_it_had_taken_up(jobs_url: str) -> None:
+    """It was not lost: no job is struck for it, and those of others stay theirs."""
 
     async def run() -> None:
         async with Kept.open(jobs_url) as kept:
-            await kept.add("a")
-            await kept.take("server")
+            await kept.add("a", "b")
+            assert [job.id for server in ("server", "other") for job in await kept.take(server)] == ["a", "b"]
             await kept.liveness.leave("server")
+            assert not (await kept.liveness.take_back({}, 5000.0)).again
+            assert [await kept.status(job) for job in ("a", "b")] == ["queued", "running"]
+            assert (await kept.submissions.find("a", "")).strikes == 0
+
+
+def test_a_job_of_a_server_that_is_not_known_is_begun_anew(jobs_url: str) -> None:
+    async def run() -> None:
+        async with Kept.open(jobs_url) as kept:
+            await kept.add("a")
+            await kept.assignments.take("never entered", 1)
             assert list((await kept.liveness.take_back({}, 5000.0)).again) == ["a"]
 
     asyncio.run(run())

@@ -1,4 +1,4 @@
-"""A server goes on counting, whatever keeps its database busy."""
+"""A server that works on jobs: it counts whatever keeps its database busy, and leaves nothing taken up behind."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,14 +12,16 @@ from sqlalchemy import Connection
 
 from service.classification.classifier import Classifier
 from service.jobs import runner
+from service.jobs.assignments import Assignments
 from service.jobs.attempt import Workplace
 from service.jobs.changes import Changes
 from service.jobs.database import THREADS, Database
+from service.jobs.job import Job
 from service.jobs.retention import Retention
 from service.jobs.runner import Runner
 from service.jobs.videos.folder import Folder
 from service.telemetry.metrics import Metrics
-from tests.support.kept_jobs import Kept
+from tests.support.kept_jobs import MODEL, Kept
 
 NOBODY = cast(Classifier, None)  # no job is there that would need it
 
@@ -58,5 +60,38 @@ def test_a_server_counts_while_all_threads_of_its_database_are_busy(
                 while max((await other.liveness.beat("other") or {}).values()) < 10:
                     await asyncio.sleep(0.01)
             await worker.close()
+
+    asyncio.run(run())
+
+
+class SlowlyTaken(Assignments):
+    """What is taken up is known only after a while."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, MODEL)
+        self.taken_up, self.known = asyncio.Event(), asyncio.Event()
+
+    async def take(self, runner: str, count: int, idle: bool = True) -> list[Job]:
+        jobs = await super().take(runner, count, idle)
+        self.taken_up.set()
+        await self.known.wait()
+        return jobs
+
+
+def test_a_job_that_is_taken_up_as_the_server_ends_is_given_back(jobs_url: str, tmp_path: Path) -> None:
+    async def run() -> None:
+        async with Kept.open(jobs_url) as kept:
+            await kept.add("a")
+            videos, assignments = Folder(tmp_path), SlowlyTaken(kept.database)
+            at = Workplace(NOBODY, assignments, videos, Changes(), Metrics(), 1.0, lambda: None)
+            worker = Runner(at, kept.liveness, Retention(kept.database, videos, 1.0), 1)
+            await worker.start()
+            await assignments.taken_up.wait()
+            closing = asyncio.create_task(worker.close())
+            await asyncio.sleep(0)
+            assignments.known.set()
+            await closing
+            job = await kept.submissions.find("a", "")
+            assert (job.status, job.strikes) == ("queued", 0)
 
     asyncio.run(run())
