@@ -11,7 +11,7 @@ from av.video.stream import VideoStream
 
 from ..source import Source
 from .errors import NvdecError
-from .sequence import Sequence, has_layers, parameter_sets, read_sequence
+from .sequence import Sequence, has_layers, parameter_sets, pictures_in, read_sequence
 from .wire import MAX_BYTES, MAX_PACKETS, USUAL_BYTES, Codec
 
 CODECS: dict[str, Codec] = {"h264": "h264", "hevc": "hevc"}
@@ -94,4 +94,7 @@ class Packets:
             raise NvdecError("damaged", "a packet is damaged") from error
         if not 0 < len(data) <= MAX_BYTES - (1 << 16):
             raise NvdecError("unsupported", f"a packet of {len(data)} bytes")
+        # NVDEC takes memory for as many pictures as it is given at a time: a small packet may have thousands.
+        if (pictures := pictures_in(self.codec, data)) != 1:
+            raise NvdecError("unsupported", f"a packet of {pictures} pictures")
         return Coded(data, pts, duration, time_base, dropped)

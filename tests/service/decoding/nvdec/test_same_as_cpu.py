@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import av
 import pytest
 
 from service.decoding.messages import ClipChoice
@@ -88,6 +89,21 @@ def test_a_container_that_is_wrong_about_its_length_is_decoded_again(folder: Pat
     # A transport stream does not say how many frames it has: clips are spread once they are counted.
     ends = compare(whole, clips=4, frames=8, stride=1)
     assert [end.decoder for end in ends] == ["nvdec"]
+
+
+def test_packets_of_several_pictures_go_to_the_cpu(folder: Path) -> None:
+    """A file may say that thousands are one; NVDEC would take memory for all at once."""
+    whole, joined = write_video(folder / "single.mp4", 80, (*H264, "-bf", "0"), (160, 120)), folder / "joined.mkv"
+    with av.open(str(whole)) as source, av.open(str(joined), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        for first, second in zip(packets[::2], packets[1::2], strict=True):
+            packet = av.Packet(bytes(first) + bytes(second))
+            packet.pts, packet.dts, packet.time_base = first.pts, first.dts, first.time_base
+            packet.is_keyframe, packet.stream = first.is_keyframe, stream
+            target.mux(packet)
+    [end] = compare(joined)
+    assert (end.decoder, end.fallback) == ("cpu", "unsupported")
 
 
 def test_damage_goes_to_the_cpu_and_is_told_as_there(folder: Path) -> None:

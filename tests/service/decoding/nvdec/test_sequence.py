@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.decoding.nvdec.errors import NvdecError
-from service.decoding.nvdec.sequence import Sequence, has_layers, parameter_sets, read_sequence
+from service.decoding.nvdec.sequence import Sequence, has_layers, parameter_sets, pictures_in, read_sequence
 from service.decoding.nvdec.wire import Codec
 
 from ....support.videos import ffmpeg
@@ -14,11 +14,11 @@ PLAIN = Sequence(chroma=1, progressive=True, left=0, top=0)
 X264, X265 = "libx264", "libx265"
 
 
-def encoded(codec: str, *options: str, size: str = "64x48") -> bytes:
-    """One frame in Annex B."""
+def encoded(codec: str, *options: str, size: str = "64x48", frames: int = 1) -> bytes:
+    """Frames in Annex B."""
     form = "h264" if codec == X264 else "hevc"
     source = ("-f", "lavfi", "-i", f"testsrc2=size={size}")
-    return ffmpeg(*source, "-frames:v", "1", "-c:v", codec, *options, "-f", form, "-")
+    return ffmpeg(*source, "-frames:v", str(frames), "-c:v", codec, *options, "-f", form, "-")
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,13 @@ def test_one_that_is_cut_off_anywhere_is_damaged(codec: Codec, tmp_path: Path) -
 def test_numbers_that_never_end_are_damage() -> None:
     with pytest.raises(NvdecError, match="damaged"):
         read_sequence("h264", b"\x67\x42\x00\x0a" + bytes(8) + b"\xff")
+
+
+@pytest.mark.parametrize("frames", [1, 9])
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [(X264, ("-slices", "3")), (X264, ("-bf", "3")), (X265, ()), (X265, ("-x265-params", "slices=2:bframes=3"))],
+)
+def test_pictures_are_counted_and_not_their_slices(codec: str, options: tuple[str, ...], frames: int) -> None:
+    data = encoded(codec, *options, size="320x240", frames=frames)
+    assert pictures_in("h264" if codec == X264 else "hevc", data) == frames
