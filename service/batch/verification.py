@@ -17,6 +17,7 @@ from engine_builder.manifest import ClipFormat, Engine, Frames, Manifest, Precis
 
 from ..classification.decode_job import job_of
 from ..decoding.decoder import Decoder
+from ..environment import SettingsError, settings_from_environment
 from ..errors import ServiceError, StartupError
 from ..inference.backends.candidates import PACKAGES, Candidate, candidates_of, installed
 from ..inference.backends.gpu_packages import find_gpus, import_runtime
@@ -25,7 +26,7 @@ from ..inference.backends.tensorrt_engines import find_engine
 from ..inference.backends.tensorrt_log import log_of
 from ..inference.fastest import measure_ways
 from ..inference.selection import choose, engine_choice
-from ..settings import Settings, SettingsError, settings_from_environment
+from ..settings import Settings
 
 if TYPE_CHECKING:  # it imports PyCUDA, which may not be here
     from ..inference.backends.tensorrt import TensorRtBackend

@@ -5,7 +5,8 @@ from pathlib import Path
 import typer
 
 from ..batch import command_line
-from ..settings import Settings, SettingsError, settings_from_environment
+from ..environment import SettingsError, settings_from_environment
+from ..settings import Settings
 from .published_model import ToldError, published_model
 
 BAD_SETTINGS = 2

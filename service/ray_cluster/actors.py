@@ -16,8 +16,8 @@ from ..api.problem import TYPE_PREFIX
 from ..api.schemas import ClassifyAnswer
 from ..batch.local import local
 from ..batch.outcome import FileClassifier, OnProgress, Options, Refusal, unheard
+from ..environment import settings_from_environment
 from ..errors import StartupError
-from ..settings import settings_from_environment
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from ray import serve
 from ray.serve import Application
 
 from ..classification.scheduling import max_requests
-from ..settings import settings_from_environment
+from ..environment import settings_from_environment
 from ..web.app import create_app
 from ..web.lifecycle import Lifecycle, State
 from .environment import environment

@@ -9,7 +9,7 @@ from ..errors import UnauthorizedError
 from ..telemetry.metrics import CONTENT_TYPE
 from .key import Key
 from .lifecycle import State, lifecycle_of
-from .openapi import documented, text
+from .responses import documented, text
 
 router = APIRouter(tags=["health"])
 

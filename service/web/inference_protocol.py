@@ -24,7 +24,7 @@ from ..classification.classifier import Classifier
 from ..errors import NotReadyError, UnauthorizedError
 from .key import Key
 from .lifecycle import State, lifecycle_of
-from .openapi import Responses, documented, ref
+from .responses import Responses, documented, ref
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 

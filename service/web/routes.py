@@ -19,8 +19,8 @@ from .key import Key
 from .lifecycle import lifecycle_of
 from .ndjson import LiveAnswer
 from .negotiation import wanted_format
-from .openapi import CLASSIFY_ERRORS, JOB_HEADERS, UPLOAD, accepted, answers, documented
 from .parameters import ClassifyParameters, Format
+from .responses import CLASSIFY_ERRORS, JOB_HEADERS, UPLOAD, accepted, answers, documented
 
 router = APIRouter(tags=["classification"])
 

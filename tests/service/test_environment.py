@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import SettingsError, settings_from_environment
+from service.environment import SettingsError, settings_from_environment
 
 from ..support.programs import finished
 

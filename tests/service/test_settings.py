@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from service.settings import Settings, SettingsError, settings_from_environment
+from service.environment import SettingsError, settings_from_environment
+from service.settings import Settings
 
 from ..support.programs import finished
 
@@ -29,7 +30,7 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 def test_a_secret_may_be_in_a_file_and_the_environment_goes_before(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("service.settings.SECRETS", tmp_path)
+    monkeypatch.setattr("service.environment.SECRETS", tmp_path)
     (tmp_path / "r3d_api_key").write_text("of the file\n")
     (tmp_path / "another").write_text("of another program")
     found = settings_from_environment().api_key

@@ -29,9 +29,9 @@ from ..classify import disconnected, given_up, unless
 from ..key import Key
 from ..lifecycle import lifecycle_of
 from ..negotiation import wanted_format
-from ..openapi import documented, job_answers
 from ..owner import has_key, owner_of
 from ..parameters import Format
+from ..responses import documented, job_answers
 from .follow import FollowAnswer
 
 router = APIRouter(tags=["jobs"], prefix="/v1/jobs", dependencies=[Key])

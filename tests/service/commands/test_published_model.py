@@ -8,7 +8,7 @@ import pytest
 
 from engine_builder.published.fetch import cached_model
 from service.commands.published_model import NAMES, published_model
-from service.settings import settings_from_environment
+from service.environment import settings_from_environment
 
 from ...support.checkpoints import published_like
 from ...support.processes import ROOT

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from service.settings import settings_from_environment
+from service.environment import settings_from_environment
 
 from ...support.client import problem
 from ...support.live_server import API_KEY, StubServer
