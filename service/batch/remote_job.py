@@ -48,12 +48,13 @@ class LongFiles:
     async def _submitted(self, video: Path, key: str, on_upload: OnUpload) -> Job:
         """The file's job, which an earlier run may have sent; what failed then is tried again."""
         try:
-            job = await self._client.submit(video, key=key, on_upload=on_upload, **self._parameters)
+            job = await self._put(video, key, on_upload)
         except ProblemError as error:
             if error.kind != CONFLICT:
                 raise
             # The service was updated since, and understands the same parameters otherwise.
-            return await self._client.submit(video, on_upload=on_upload, **self._parameters)
+            key = f"{key}-again"
+            job = await self._put(video, key, on_upload)
         if job.status != "failed":
             return job
         try:
@@ -61,6 +62,9 @@ class LongFiles:
         except ProblemError as error:
             if error.kind != NO_SUCH_JOB:  # another run has the same file, and was faster
                 raise
+        return await self._put(video, key, on_upload)
+
+    async def _put(self, video: Path, key: str, on_upload: OnUpload) -> Job:
         return await self._client.submit(video, key=key, on_upload=on_upload, **self._parameters)
 
 

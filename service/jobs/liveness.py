@@ -63,9 +63,10 @@ class Liveness:
         """Count no more; what it had taken up and not given back waits again."""
 
         def work(connection: Connection) -> None:
+            # In the order of `take_back`, or the two could wait for each other.
+            connection.execute(delete(REPLICAS).where(REPLICAS.c.id == server))
             held = update(JOBS).where(JOBS.c.status == "running", JOBS.c.runner == server)
             connection.execute(held.values(status="queued", runner=None))
-            connection.execute(delete(REPLICAS).where(REPLICAS.c.id == server))
 
         await self._database.write_apart(work)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import boxes
-from .videos import H264, HEVC, MJPEG, MPEG4, VP8, VP9, ffmpeg, write_video
+from .videos import H264, HEVC, MJPEG, MPEG4, VP8, VP9, ffmpeg, join_packets, write_video
 
 REFUSED = frozenset({415})
 UNDECODABLE = frozenset({422})
@@ -158,6 +158,9 @@ def _odd(folder: Path, plain: bytes) -> Iterator[Hostile]:
     large = write_video(folder / "large.ts", 40, size=(320, 240)).read_bytes()
     yield Hostile("size change in mid-stream", small + large, frozenset({200}))
     yield Hostile("very wide", write_video(folder / "wide.mp4", 33, size=(4096, 16)).read_bytes(), frozenset({200}))
+    many = write_video(folder / "many.mp4", 1000, (*H264, "-bf", "0"), size=(64, 48))
+    joined = join_packets(many, folder / "joined.mkv", 25)
+    yield Hostile("25 pictures in each packet", joined.read_bytes(), ANY)
     long = write_video(folder / "long.mp4", 2001, (*H264, "-g", "250"), size=(16, 16))
     yield Hostile("longer than allowed", long.read_bytes(), UNDECODABLE)
     ffmpeg("-display_rotation", "90", "-i", str(folder / "plain.mp4"), "-c", "copy", str(folder / "turned.mp4"))

@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+import av
 import imageio_ffmpeg
 import numpy as np
 import numpy.typing as npt
@@ -64,3 +65,17 @@ def decoded(path: Path) -> npt.NDArray[np.uint8]:
     colours = ("-vf", "scale=in_color_matrix=bt601:flags=bilinear")
     raw = ffmpeg("-i", str(path), "-fps_mode", "passthrough", *colours, "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
     return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
+
+
+def join_packets(source: Path, target: Path, count: int) -> Path:
+    """A Matroska file that says of each `count` of an H.264 video's packets that they are one."""
+    with av.open(str(source)) as read, av.open(str(target), "w", "matroska") as written:
+        stream = written.add_stream_from_template(read.streams.video[0])
+        packets = [packet for packet in read.demux(video=0) if packet.size]
+        for start in range(0, len(packets), count):
+            some = packets[start : start + count]
+            packet = av.Packet(b"".join(map(bytes, some)))
+            packet.pts, packet.dts, packet.time_base = some[0].pts, some[0].dts, some[0].time_base
+            packet.is_keyframe, packet.stream = some[0].is_keyframe, stream
+            written.mux(packet)
+    return target

@@ -1,6 +1,7 @@
-"""Whether each packet gives its frame. Runs in the decode child only."""
+"""Whether each packet gives its frame, and which. Runs in the decode child only."""
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .errors import NvdecError
@@ -14,39 +15,70 @@ class Order:
     """Packets that were sent, until their frames come.
 
     Frames come in the order in which they are shown, and say nothing of the packets that they were: that one is missing
-    shows in how many are under way.
+    shows in how many are under way, and whose they are in the packets' times, if those are in that order, too.
     """
 
     def __init__(self) -> None:
         self._coded: dict[int, Coded] = {}
         self._times: list[int] = []
+        self._latest: int | None = None
+        self._unplayed: list[int] = []
+        self._played: list[int] = []
+        self._shown: int | None = None
         self.returned = 0
 
-    @property
-    def missing(self) -> int:
-        """Packets whose frames did not come."""
-        return len(self._coded)
-
-    def sent(self, batch: list[Coded]) -> None:
-        """These packets are on their way. Raises NvdecError if two have one time."""
+    def sent(self, batch: Sequence[Coded]) -> None:
+        """These packets are on their way. Raises NvdecError if their times are not those of frames in some order."""
         for coded in batch:
             if coded.pts in self._coded:
                 raise NvdecError("unsupported", "two packets have one time")
+            if coded.key and self._latest is not None and coded.pts < self._latest:
+                raise _goes_back()
+            self._latest = coded.pts if self._latest is None else max(coded.pts, self._latest)
             self._coded[coded.pts] = replace(coded, data=b"")
+            self._unplayed.append(coded.pts)
             heapq.heappush(self._times, coded.pts)
 
-    def answered(self, held: int) -> None:
-        """All frames that the packets sent so far give by now were taken; the first came with so many held back.
+    def take(self, count: int, held: int) -> list[Coded]:
+        """The packets of the next `count` frames, all that the packets sent so far give by now; the first of the video
+        came with so many held back.
 
-        Raises NvdecError if they are too few. A decoder holds back as many as it needs to bring them into order; more
-        later than at first is a frame lost.
+        Raises NvdecError, before any of them is used, if they are too few or too many, or not surely theirs. A decoder
+        holds back as many as it needs to bring them into order; more later than at first is a frame lost.
         """
-        if self.returned and len(self._coded) > min(held, MOST_HELD_BACK):
+        left = len(self._times) - count
+        if left < 0:
+            raise NvdecError("damaged", "more frames than packets")
+        if (self.returned or count) and left > min(held, MOST_HELD_BACK):
             raise NvdecError("damaged", "a packet gave no frame")
+        if self.returned or count:
+            self._play(held)
+        return self._next(count)
 
-    def take(self) -> Coded:
-        """The packet of the next frame. Raises NvdecError if each has had its frame."""
-        if not self._times:
-            raise NvdecError("damaged", "a packet gave more than one frame")
-        self.returned += 1
-        return self._coded.pop(heapq.heappop(self._times))
+    def rest(self, count: int) -> list[Coded]:
+        """The packets of the last frames. Raises NvdecError, before any of them is used, if a packet has none."""
+        if count != len(self._times):
+            raise NvdecError("damaged", f"{count} frames of the last {len(self._times)} packets")
+        return self._next(count)
+
+    def _next(self, count: int) -> list[Coded]:
+        self.returned += count
+        times = [heapq.heappop(self._times) for _ in range(count)]
+        if times:
+            self._shown = times[-1] if self._shown is None else max(self._shown, times[-1])
+        return [self._coded.pop(time) for time in times]
+
+    def _play(self, held: int) -> None:
+        """See that no time of the packets sent is before that of a frame that was shown before them."""
+        for time in self._unplayed:
+            if self._shown is not None and time < self._shown:
+                raise _goes_back()
+            heapq.heappush(self._played, time)
+            if len(self._played) > held:
+                shown = heapq.heappop(self._played)
+                self._shown = shown if self._shown is None else max(self._shown, shown)
+        self._unplayed = []
+
+
+def _goes_back() -> NvdecError:
+    return NvdecError("unsupported", "its times go back")

@@ -14,18 +14,23 @@ from .errors import NvdecError
 from .sequence import Sequence, has_layers, parameter_sets, pictures_in, read_sequence
 from .wire import MAX_BYTES, MAX_PACKETS, USUAL_BYTES, Codec
 
+# NVDEC takes memory for all frames of what it is given at a time, eight packets; a small one may hold thousands, and
+# perhaps each slice may begin one, whatever it says.
+PACKET_FRAME_BYTES = 128 << 20
 CODECS: dict[str, Codec] = {"h264": "h264", "hevc": "hevc"}
 
 
 @dataclass(frozen=True)
 class Coded:
-    """A packet: its bytes, and what its frame will have; `dropped`: a frame that is not shown."""
+    """A packet: its bytes, and what its frame will have; `dropped`: a frame that is not shown; `key`: one that begins
+    anew."""
 
     data: bytes
     pts: int
     duration: int
     time_base: Fraction
     dropped: bool
+    key: bool
 
 
 class Packets:
@@ -48,8 +53,9 @@ class Packets:
         if packet is None or not packet.is_keyframe or packet.is_discard:
             raise NvdecError("unsupported", "it does not begin with a key frame that is shown")
 
-    def begin(self) -> Sequence:
-        """What kind of sequence it is. `first` is no longer its packet then."""
+    def begin(self, frame_bytes: int) -> Sequence:
+        """What kind of sequence it is, of decoded frames of that size. `first` is no longer its packet then."""
+        self._most_slices = PACKET_FRAME_BYTES // frame_bytes
         assert self.first is not None  # noqa: S101
         self._first = self._coded(self.first)
         sets = set(parameter_sets(self.codec, self._first.data))
@@ -87,14 +93,15 @@ class Packets:
         """Takes the packet's bytes out of it."""
         if packet.pts is None or packet.time_base is None:
             raise NvdecError("unsupported", "its packets have no time stamps")
-        pts, duration, time_base, dropped = packet.pts, packet.duration or 0, packet.time_base, packet.is_discard
+        pts, duration, time_base = packet.pts, packet.duration or 0, packet.time_base
+        dropped, key = packet.is_discard, packet.is_keyframe
         try:
             data = b"".join(bytes(each) for each in self._filter.filter(packet))
         except FFmpegError as error:
             raise NvdecError("damaged", "a packet is damaged") from error
         if not 0 < len(data) <= MAX_BYTES - (1 << 16):
             raise NvdecError("unsupported", f"a packet of {len(data)} bytes")
-        # NVDEC takes memory for as many pictures as it is given at a time: a small packet may have thousands.
-        if (pictures := pictures_in(self.codec, data)) != 1:
-            raise NvdecError("unsupported", f"a packet of {pictures} pictures")
-        return Coded(data, pts, duration, time_base, dropped)
+        pictures, slices = pictures_in(self.codec, data)
+        if pictures != 1 or slices > self._most_slices:
+            raise NvdecError("unsupported", f"a packet of {pictures} pictures and {slices} slices")
+        return Coded(data, pts, duration, time_base, dropped, key)

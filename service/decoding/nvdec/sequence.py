@@ -11,14 +11,14 @@ from .errors import NvdecError
 from .wire import Codec
 
 START = re.compile(rb"\x00\x00\x01")
-# A start code and the first byte of a sequence parameter set: types 7 and 33.
-SET_STARTS = {"h264": re.compile(rb"\x00\x00\x01[\x07\x27\x47\x67]"), "hevc": re.compile(rb"\x00\x00\x01[\x42\x43]")}
-# A start code, the header of a slice, and the bit that says that a picture begins with it: `first_mb_in_slice` is 0 in
-# H.264, where types 1, 2 and 5 are slices; `first_slice_segment_in_pic_flag` in HEVC, where all up to 31 are.
-PICTURE_STARTS = {
-    "h264": re.compile(rb"\x00\x00\x01[\x01\x02\x05\x21\x22\x25\x41\x42\x45\x61\x62\x65][\x80-\xff]"),
-    "hevc": re.compile(rb"\x00\x00\x01[\x00-\x3f][\x00-\xff][\x80-\xff]"),
+# First bytes of units, but for their first bit: it should be 0, and who reads on may not mind.
+SETS = {"h264": frozenset((0x07, 0x27, 0x47, 0x67)), "hevc": frozenset((0x42, 0x43))}
+# Of types 1, 2 and 5; of all up to 31.
+SLICES = {
+    "h264": frozenset(part << 5 | kind for part in range(4) for kind in (1, 2, 5)),
+    "hevc": frozenset(range(0x40)),
 }
+HEADER_BYTES = {"h264": 1, "hevc": 2}
 CHROMA_420, CHROMA_444 = 1, 3
 H264_CHROMA_PROFILES = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)
 
@@ -36,12 +36,20 @@ class Sequence:
 
 def parameter_sets(codec: Codec, data: bytes) -> list[bytes]:
     """The sequence parameter sets in Annex B bytes, with their headers."""
-    return [unit for unit in (_unit(data, found.end() - 1) for found in SET_STARTS[codec].finditer(data)) if unit]
+    starts = (found.end() for found in START.finditer(data))
+    return [_unit(data, start) for start in starts if data[start : start + 1] and data[start] & 0x7F in SETS[codec]]
 
 
-def pictures_in(codec: Codec, data: bytes) -> int:
-    """How many pictures begin in Annex B bytes."""
-    return sum(1 for _ in PICTURE_STARTS[codec].finditer(data))
+def pictures_in(codec: Codec, data: bytes) -> tuple[int, int]:
+    """How many pictures begin in Annex B bytes, by their slices' word, and how many slices there are.
+
+    The first bit behind a slice's header says it: `first_mb_in_slice` is 0 in H.264, `first_slice_segment_in_pic_flag`
+    in HEVC.
+    """
+    behind = HEADER_BYTES[codec]
+    heads = (data[found.end() : found.end() + behind + 1] for found in START.finditer(data))
+    slices = [head for head in heads if head and head[0] & 0x7F in SLICES[codec]]
+    return sum(len(head) > behind and head[behind] >= 0x80 for head in slices), len(slices)
 
 
 def has_layers(data: bytes) -> bool:

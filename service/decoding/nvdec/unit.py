@@ -18,8 +18,8 @@ from .wire import Codec, Data, Stream
 
 # Crops that wait on the GPU to be copied together.
 ROOM = 64
-# Packets that are given to the decoder together: each call takes Python's lock and a launch of the kernel. It keeps
-# memory for the frames of as many.
+# Packets that are given to the decoder together: each call takes Python's lock and a launch of the kernel. The decoder
+# keeps memory for the frames of as many.
 PACKETS_AT_ONCE, FRAME_BYTES_AT_ONCE = 8, 32 << 20
 NOTHING = np.empty(0, np.uint8)
 
@@ -123,8 +123,8 @@ class DecoderUnit:
         self._waiting += len(frames)
 
     def _places(self, frames: Sequence[Any]) -> list[int]:
-        """Where each frame's luma is. The kernel reads as much memory as the stream's size says: so it must be there.
-        Raises NvdecError."""
+        """Where each frame's luma is. The kernel reads as much memory as the stream's size says: so the decoder must
+        have that size now, and the child sees to it that it never changes in a video. Raises NvdecError."""
         size = (self._decoder.GetWidth(), self._decoder.GetHeight())
         if size != (self._stream.width, self._stream.height):
             raise NvdecError("damaged", f"frames of {size[0]} x {size[1]}")

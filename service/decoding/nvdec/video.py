@@ -98,17 +98,14 @@ class NvdecVideo:
         return upright(stored, self._grid.turned, self._first.color_trc)
 
     def _shown(self) -> Iterator[_Shown]:
-        order = Order()
-        for coded, stored in self._decoded(order):
-            if order.returned == 1:
+        for index, (coded, stored) in enumerate(self._decoded(Order())):
+            if index == 0:
                 self._check_first(coded, stored)
             if coded.dropped:
                 continue
             self._limits.check_frame(self.frames_decoded, self._stream.width, self._stream.height)
             self.frames_decoded += 1
             yield _Shown(coded.pts, coded.duration, coded.time_base, stored)
-        if order.missing:
-            raise NvdecError("damaged", f"{order.missing} packets gave no frame")
 
     def _decoded(self, order: Order) -> Iterator[tuple[Coded, Picture]]:
         """Packets and their frames' crops, in the order in which they are shown. The next packets are read while NVDEC
@@ -120,13 +117,11 @@ class NvdecVideo:
             order.sent(batch)
             self._link.send([coded.data for coded in batch])
             batch = next(batches, None)
-            for stored in self._link.receive():
-                yield order.take(), stored
-            if batch is not None:
-                order.answered(self._link.held)
+            stored = self._link.receive()
+            yield from zip(order.take(len(stored), self._link.held), stored, strict=True)
         self._link.finish()
-        for stored in self._link.receive():
-            yield order.take(), stored
+        stored = self._link.receive()
+        yield from zip(order.rest(len(stored)), stored, strict=True)
 
     def _check_first(self, coded: Coded, stored: Picture) -> None:
         same_time = self._first.pts in (None, coded.pts)
@@ -144,7 +139,7 @@ def _stream_of(first: VideoFrame, packets: Packets) -> Stream:
     bits = BITS.get(first.format.name)
     if bits is None:
         raise NvdecError("unsupported", f"pixels {first.format.name}")
-    sequence: Sequence = packets.begin()
+    sequence: Sequence = packets.begin(first.width * first.height * 3 // 2 * (1 if bits == 8 else 2))
     if first.interlaced_frame or not sequence.progressive:
         raise NvdecError("unsupported", "it is interlaced")
     if sequence.chroma != CHROMA_420:

@@ -65,31 +65,33 @@ def test_a_server_counts_while_all_threads_of_its_database_are_busy(
 
 
 class SlowlyTaken(Assignments):
-    """What is taken up is known only after a while."""
+    """Jobs are taken up slowly: before the database hears of it, or before the server hears that it did."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, before: bool) -> None:
         super().__init__(database, MODEL)
-        self.taken_up, self.known = asyncio.Event(), asyncio.Event()
+        self._before = before
+        self.taking, self.go_on = asyncio.Event(), asyncio.Event()
 
     async def take(self, runner: str, count: int, idle: bool = True) -> list[Job]:
-        jobs = await super().take(runner, count, idle)
-        self.taken_up.set()
-        await self.known.wait()
-        return jobs
+        jobs = [] if self._before else await super().take(runner, count, idle)
+        self.taking.set()
+        await self.go_on.wait()
+        return await super().take(runner, count, idle) if self._before else jobs
 
 
-def test_a_job_that_is_taken_up_as_the_server_ends_is_given_back(jobs_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [True, False])
+def test_a_job_that_is_taken_up_as_the_server_ends_is_given_back(jobs_url: str, tmp_path: Path, before: bool) -> None:
     async def run() -> None:
         async with Kept.open(jobs_url) as kept:
             await kept.add("a")
-            videos, assignments = Folder(tmp_path), SlowlyTaken(kept.database)
+            videos, assignments = Folder(tmp_path), SlowlyTaken(kept.database, before)
             at = Workplace(NOBODY, assignments, videos, Changes(), Metrics(), 1.0, lambda: None)
             worker = Runner(at, kept.liveness, Retention(kept.database, videos, 1.0), 1)
             await worker.start()
-            await assignments.taken_up.wait()
+            await assignments.taking.wait()
             closing = asyncio.create_task(worker.close())
-            await asyncio.sleep(0)
-            assignments.known.set()
+            await asyncio.wait([closing], timeout=0.2)
+            assignments.go_on.set()
             await closing
             job = await kept.submissions.find("a", "")
             assert (job.status, job.strikes) == ("queued", 0)

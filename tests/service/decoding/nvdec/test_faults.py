@@ -25,11 +25,13 @@ FAULTS = {codec.FAULT: "lost", codec.ENDS: "lost", codec.HANG: "lost"}
 DAMAGE = {codec.WRONG: "damaged", codec.COMPLAINS: "damaged", codec.GIVES_NOTHING: "damaged"}
 
 
+@pytest.mark.parametrize("frames", [8, 32])
 @pytest.mark.parametrize("width", DAMAGE)
-def test_a_decoder_that_gives_wrong_frames_is_found_out(tmp_path: Path, width: int) -> None:
+def test_a_decoder_that_gives_wrong_frames_is_found_out(tmp_path: Path, width: int, frames: int) -> None:
+    """Before a frame that is in doubt has become part of a clip."""
     bad = write_video(tmp_path / "bad.mp4", 70, H264, (width, 48))
     good = write_video(tmp_path / "good.mp4", 33, H264, (160, 120))
-    ends = compare(bad, good)
+    ends = compare(bad, good, frames=frames, stride=frames)
     assert [(end.decoder, end.fallback) for end in ends] == [("cpu", "damaged"), ("nvdec", None)]
 
 

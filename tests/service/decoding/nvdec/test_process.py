@@ -13,7 +13,7 @@ from service.decoding.nvdec.client import Events, NvdecClient, UnavailableError,
 from service.decoding.nvdec.errors import NvdecError
 from service.decoding.nvdec.link import Link
 from service.decoding.nvdec.process import explain
-from service.decoding.nvdec.wire import BEGIN, COUNT, FINISH, FRAMES, HEADER, PACKETS, SIZE, Stream, pack
+from service.decoding.nvdec.wire import BEGIN, COUNT, FINISH, FRAMES, HEADER, PACKETS, SIZE, Data, Stream, pack
 from service.decoding.pixels.grid import CropFormat
 
 from ....support.nvdec.decoding import stand_in
@@ -24,9 +24,9 @@ STREAM = Stream(codec="h264", bits=8, width=64, height=48, turns=0, wide=False, 
 BEGUN = pack(BEGIN, STREAM.model_dump_json().encode())
 
 
-def packets_of(frames: int) -> list[bytes]:
+def packets_of(frames: int, picture: str = "testsrc2") -> list[bytes]:
     """Packets of a video of `STREAM`'s size."""
-    source = ("-f", "lavfi", "-i", "testsrc2=size=64x48", "-frames:v", str(frames))
+    source = ("-f", "lavfi", "-i", f"{picture}=size=64x48", "-frames:v", str(frames))
     content = ffmpeg(*source, *H264, "-bf", "0", "-f", "h264", "-")
     parser = av.CodecContext.create("h264", "r")
     return [bytes(packet) for packet in [*parser.parse(content), *parser.parse(None)]]
@@ -57,37 +57,60 @@ def with_connection(body: Callable[[socket.socket], object]) -> NvdecClient:
     return asyncio.run(run())
 
 
-def test_frames_come_in_order_and_a_second_video_after_the_first() -> None:
+def all_of(link: Link, *messages: list[bytes]) -> Data:
+    """The crops of a video, its packets sent in so many messages."""
+    link.begin(STREAM, 8, 8)
+    found = []
+    for packets in messages:
+        link.send(packets)
+        found.append(link.receive())
+    link.finish()
+    return np.concatenate([*found, link.receive()])
+
+
+def test_a_second_video_comes_after_the_first_and_however_packets_are_sent() -> None:
     packets = packets_of(20)
 
     def body(connection: socket.socket) -> None:
         link = Link(connection)
-        for _ in range(2):
-            link.begin(STREAM, 8, 8)
-            link.send(packets[:10])
-            found = [link.receive()]
-            assert link.held == 10 - len(found[0])
-            link.send(packets[10:])
-            found.append(link.receive())
-            link.finish()
-            found.append(link.receive())
-            assert np.concatenate(found).shape == (20, 8, 8, 3)
+        first = all_of(link, packets[:10], packets[10:])
+        assert first.shape == (20, 8, 8, 3)
+        assert (first[0] != first[-1]).any()
+        assert np.array_equal(all_of(link, *([each] for each in packets)), first)
 
     assert with_connection(body).opened == 1
 
 
-def test_a_video_that_is_left_in_its_middle_gives_way_to_the_next() -> None:
-    packets = packets_of(20)
-
+def test_what_the_decoder_holds_back_is_told() -> None:
     def body(connection: socket.socket) -> None:
         link = Link(connection)
         link.begin(STREAM, 8, 8)
-        link.send(packets[:15])
+        link.send(packets_of(10))
+        assert link.held == 0
+        assert link.held == 10 - len(link.receive())
+
+    with_connection(body)
+
+
+def test_a_video_that_is_left_in_its_middle_gives_way_to_the_next() -> None:
+    def body(connection: socket.socket) -> None:
+        link = Link(connection)
+        expected = all_of(link, packets_of(20))
         link.begin(STREAM, 8, 8)
-        link.send(packets)
-        found = len(link.receive())
-        link.finish()
-        assert found + len(link.receive()) == 20
+        link.send(packets_of(15, "smptebars"))
+        assert np.array_equal(all_of(link, packets_of(20)), expected)
+
+    with_connection(body)
+
+
+def test_more_frames_at_a_time_than_one_call_of_the_kernel_or_the_memory_of_crops_takes() -> None:
+    """A child that was taken over may send a hundred pictures as one packet."""
+    packets = packets_of(104)
+
+    def body(connection: socket.socket) -> None:
+        link = Link(connection)
+        expected = all_of(link, *(packets[start : start + 32] for start in range(0, 104, 32)))
+        assert np.array_equal(all_of(link, packets[:4], [b"".join(packets[4:])]), expected)
 
     with_connection(body)
 

@@ -9,7 +9,7 @@ from service.decoding.messages import ClipChoice
 
 from ....support.nvdec.corpus import KINDS, make_changing, make_cropped
 from ....support.nvdec.decoding import compare
-from ....support.videos import H264, HEVC, ffmpeg, write_video
+from ....support.videos import H264, HEVC, ffmpeg, join_packets, write_video
 
 BY_NVDEC = (
     *("b-frames.mp4", "many-references.mkv", "open-gop.mp4", "slices.ts", "full-range.mp4"),
@@ -91,17 +91,27 @@ def test_a_container_that_is_wrong_about_its_length_is_decoded_again(folder: Pat
     assert [end.decoder for end in ends] == ["nvdec"]
 
 
+@pytest.mark.parametrize("keys", [40, 250], ids=["at a key frame", "between them"])
+@pytest.mark.parametrize("changes", [{}, {"frame_rate": 10.0}], ids=["each frame", "frame rate"])
+def test_times_that_go_back_are_the_cpus(folder: Path, keys: int, changes: dict[str, float]) -> None:
+    path = write_video(folder / f"{keys}.mp4", 80, (*H264, "-bf", "0", "-g", str(keys)), (160, 120))
+    back = folder / f"{keys}-back.mkv"
+    with av.open(str(path)) as source, av.open(str(back), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(packet for packet in source.demux(video=0) if packet.size):
+            assert packet.duration is not None
+            shown = number if number < 40 else number - 9.5
+            packet.pts, packet.dts = round(shown * packet.duration), (number - 20) * packet.duration
+            packet.stream = stream
+            target.mux(packet)
+    [end] = compare(back, frames=8, stride=8, **changes)
+    assert (end.decoder, end.fallback) == ("cpu", "unsupported")
+
+
 def test_packets_of_several_pictures_go_to_the_cpu(folder: Path) -> None:
     """A file may say that thousands are one; NVDEC would take memory for all at once."""
-    whole, joined = write_video(folder / "single.mp4", 80, (*H264, "-bf", "0"), (160, 120)), folder / "joined.mkv"
-    with av.open(str(whole)) as source, av.open(str(joined), "w") as target:
-        stream = target.add_stream_from_template(source.streams.video[0])
-        packets = [packet for packet in source.demux(video=0) if packet.size]
-        for first, second in zip(packets[::2], packets[1::2], strict=True):
-            packet = av.Packet(bytes(first) + bytes(second))
-            packet.pts, packet.dts, packet.time_base = first.pts, first.dts, first.time_base
-            packet.is_keyframe, packet.stream = first.is_keyframe, stream
-            target.mux(packet)
+    whole = write_video(folder / "single.mp4", 80, (*H264, "-bf", "0"), (160, 120))
+    joined = join_packets(whole, folder / "joined.mkv", 2)
     [end] = compare(joined)
     assert (end.decoder, end.fallback) == ("cpu", "unsupported")
 

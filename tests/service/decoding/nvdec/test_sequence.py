@@ -87,4 +87,15 @@ def test_numbers_that_never_end_are_damage() -> None:
 )
 def test_pictures_are_counted_and_not_their_slices(codec: str, options: tuple[str, ...], frames: int) -> None:
     data = encoded(codec, *options, size="320x240", frames=frames)
-    assert pictures_in("h264" if codec == X264 else "hevc", data) == frames
+    pictures, slices = pictures_in("h264" if codec == X264 else "hevc", data)
+    assert pictures == frames
+    assert slices == frames * (3 if "-slices" in options else 2 if "slices=2:bframes=3" in options else 1)
+
+
+@pytest.mark.parametrize(
+    ("codec", "slices"), [("h264", (b"\x65\x44", b"\xe5\x44")), ("hevc", (b"\x26\x01\x40", b"\xa6\x01\x40"))]
+)
+def test_slices_that_say_nothing_of_a_picture_are_counted(codec: Codec, slices: tuple[bytes, bytes]) -> None:
+    """Those with a first bit that should not be, too."""
+    data = b"".join(b"\0\0\1" + each for each in slices * 5)
+    assert pictures_in(codec, data) == (0, 10)
