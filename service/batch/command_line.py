@@ -61,6 +61,8 @@ def options_of(
     embedding: Embedding = False,
 ) -> Options:
     """What is wanted of each file. Raises typer.BadParameter."""
+    if end is not None and end <= (start or 0.0):
+        raise typer.BadParameter("it must be after --start", param_hint="--end")
     query = Query(frame_rate, clips_of(clips), stride, tail, aggregate, threshold, start, end, embedding)
     return Options(top_k, query)
 

@@ -38,6 +38,8 @@ _FAULTS: tuple[type[ServiceError], ...] = (
     *VideoError.__subclasses__(),
 )
 FAULT_TYPES = frozenset(TYPE_PREFIX + each.slug for each in _FAULTS)
+# What says no more than its title (RFC 9457): of a file that is not there.
+UNREADABLE_TYPE = "about:blank"
 # Of what stands before a service, and knows no types of ours.
 PASSING = (408, 429, 500, 502, 503, 504)
 
@@ -77,12 +79,17 @@ class Refusal(Exception):  # noqa: N818
     @classmethod
     def unreadable(cls, error: OSError) -> "Refusal":
         """Of a file that is not there or may not be read."""
-        return cls("about:blank", "File cannot be read", 0, error.strerror or str(error))
+        return cls(UNREADABLE_TYPE, "File cannot be read", 0, error.strerror or str(error))
 
     @property
     def is_passing(self) -> bool:
         """Whether the file is not to blame, and is to be tried again: by the type of a problem of ours."""
         return self.type not in FAULT_TYPES if self.type.startswith(TYPE_PREFIX) else self.status in PASSING
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether the file was not there, or may not be read."""
+        return self.status == 0 and self.type == UNREADABLE_TYPE
 
     @property
     def is_fatal(self) -> bool:

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict
+from http import HTTPStatus
 from pathlib import Path
 from typing import cast
 
@@ -52,6 +53,8 @@ class Service:
         except UnexpectedAnswerError as error:
             raise StartupError(str(error)) from error
         except ProblemError as error:
+            if error.status == HTTPStatus.UNAUTHORIZED:
+                raise StartupError("the API key is missing or wrong: give it by --key or R3D_API_KEY") from error
             self._answered = True
             passing = error.passing or error.kind == NO_SUCH_JOB  # the service lost its disk: sent again, it has it
             again = (error.retry_after or 0.0) if passing else error.retry_after

@@ -53,7 +53,8 @@ class Line(Record):
         """The line for a file."""
         if isinstance(outcome, ClassifyAnswer):
             return cls(file=str(video), result=outcome)
-        return cls(file=str(video), problem=ProblemLine.of(outcome), retry=outcome.is_passing or None)
+        again = outcome.is_passing or outcome.is_unreadable
+        return cls(file=str(video), problem=ProblemLine.of(outcome), retry=again or None)
 
     @property
     def outcome(self) -> Outcome:
@@ -66,13 +67,16 @@ class Line(Record):
 
 
 class ResultsFile:
-    """An open results file; `names` are the files that are not to be tried again. A file's last line counts."""
+    """An open results file; `names` are the files that are not to be tried again, `failed` of them failed.
+
+    A file's last line counts.
+    """
 
     def __init__(self, stream: BinaryIO, names: Names, syncing: Syncing) -> None:
         self.names = names
         self._stream = stream
         self._syncing = syncing
-        _read(stream, names)
+        self.failed = _read(stream, names)
 
     def add(self, video: Path, outcome: Outcome) -> None:
         """Write what became of a file, as `write` does."""
@@ -105,15 +109,17 @@ def open_results(path: Path) -> Iterator[ResultsFile]:
             yield results
 
 
-def _read(stream: BinaryIO, names: Names) -> None:
-    """Note the files that are done; a line cut short by a kill is removed."""
+def _read(stream: BinaryIO, names: Names) -> int:
+    """Note the files that are done; how many of them failed. A line cut short by a kill is removed."""
     stream.seek(0)
-    end = 0
+    end = failed = 0
     for line in stream:
         if not line.endswith(b"\n"):
             break
         record = json.loads(line)
         if not record.get("retry"):
             names.add(str(record["file"]))
+            failed += "problem" in record
         end += len(line)
     stream.truncate(end)
+    return failed

@@ -25,6 +25,7 @@ from .run import Run, kept_standard_input, with_standard_input
 from .version import Version
 
 PROGRAM = "r3d-classify"
+GOES_ON = "interrupted: the same command goes on; with --server, long files are jobs that went on without it"
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -79,10 +80,17 @@ def classify(
             if str(STANDARD_INPUT) in inputs.names:
                 opening = with_standard_input(opening, stack.enter_context(kept_standard_input()))
             good = Run(inputs, names, report, progress, errors).over(opening, jobs or (available_cpus() if out else 1))
+        except KeyboardInterrupt:
+            if url or out:
+                errors.print(GOES_ON, markup=False, highlight=False, soft_wrap=True)
+            raise
         except NamingError as error:  # in a list that is read as it comes
             raise ended(PROGRAM, error, BAD_USAGE) from error
         except (StartupError, OSError) as error:
             raise ended(PROGRAM, error, CANNOT_START) from error
+        if results and results.failed:
+            told = f"{out}: {results.failed} files failed in an earlier run, for a fault of theirs, and were left out"
+            errors.print(told, markup=False, highlight=False, soft_wrap=True)
     if not good:
         raise typer.Exit(SOME_FAILED)
 

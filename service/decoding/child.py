@@ -167,4 +167,7 @@ def _send_clips(job: Job, open_video: Callable[[], DecodedVideo], parent: Parent
 
 def _too_short(job: Job, choice: ClipChoice, run: Run) -> str:
     at_rate = f" at {choice.frame_rate:g} frames/s" if choice.frame_rate else ""
-    return f"{run.video.frames_decoded} frames decoded; a clip takes {job.frames}{at_rate}"
+    if job.start >= run.video.seconds > 0:
+        return f"it ends after {run.video.seconds:.2f} s and was to start from {job.start:g} s"
+    part = " between `start` and `end`" if job.start or job.end is not None else ""
+    return f"{run.video.frames_decoded} frames decoded; a clip takes {job.frames}{at_rate}{part}"

@@ -9,6 +9,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from ..api.problem import MEDIA_TYPE as PROBLEM
 from ..errors import StartupError
 from ..inference.backends.protocol import BackendFactory
 from ..settings import Settings
@@ -84,7 +85,8 @@ def create_app(settings: Settings, backend: BackendFactory | None = None) -> Fas
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """The last added is the outermost."""
-    app.add_middleware(GZipMiddleware, exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, NDJSON))
+    # Problems are short, and whole with the bytes that their length says: see `LastAnswer`.
+    app.add_middleware(GZipMiddleware, exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, NDJSON, PROBLEM))
     app.add_middleware(HeadMiddleware)
     if settings.api_key is not None or settings.api_keys_file is not None:
         key = settings.api_key.get_secret_value() if settings.api_key is not None else None

@@ -1,8 +1,10 @@
 """Errors to `application/problem+json` (RFC 9457)."""
 
+import difflib
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -17,14 +19,15 @@ from ..errors import (
     ServiceError,
 )
 from .lifecycle import lifecycle_of
+from .parameters import ClassifyParameters
 from .request_id import HEADER, request_id_of
 from .request_log import record_of
-from .uploads.discard import HURRIED_SECONDS, PATIENCE_SECONDS, discard_body
+from .uploads.discard import HURRIED_SECONDS, PATIENCE_SECONDS, LastAnswer, discard_body
 
 logger = logging.getLogger(__name__)
 
-# More of such a body would be as slow, or as long.
-UNREADABLE = (HTTPStatus.REQUEST_TIMEOUT, 413)
+# More of such a body would be as slow, or is surely long.
+UNREADABLE = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 def noted_problem(request: Request, error: ServiceError) -> Problem:
@@ -36,13 +39,16 @@ def noted_problem(request: Request, error: ServiceError) -> Problem:
 
 
 async def _respond(request: Request, body: Problem, headers: Mapping[str, str] | None) -> Response:
+    hurried = lifecycle_of(request).aborted.is_set()
     if body.status not in UNREADABLE:
-        await discard_body(request, HURRIED_SECONDS if lifecycle_of(request).aborted.is_set() else PATIENCE_SECONDS)
+        await discard_body(request, HURRIED_SECONDS if hurried else PATIENCE_SECONDS)
     # What is left of the body now is not read, so the connection cannot be used again.
     unread = request.method == "POST" and not getattr(request.state, "body_read", False)
     closing = {"Connection": "close"} if unread else {}
     all_headers = {HEADER: body.request_id, **closing, **(headers or {})}
-    return JSONResponse(body.model_dump(), body.status, all_headers, MEDIA_TYPE)
+    lingers = unread and not hurried and body.status != HTTPStatus.REQUEST_TIMEOUT
+    kind = LastAnswer if lingers else JSONResponse
+    return kind(body.model_dump(), body.status, all_headers, MEDIA_TYPE)
 
 
 async def service_problem(request: Request, error: ServiceError) -> Response:
@@ -59,8 +65,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def bad_parameter(request: Request, error: RequestValidationError) -> Response:
-        details = [f"{'.'.join(map(str, item['loc'][1:]))}: {item['msg']}" for item in error.errors()]
-        return await service_problem(request, ParameterError("; ".join(details)))
+        return await service_problem(request, ParameterError("; ".join(map(_told, error.errors()))))
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
@@ -73,3 +78,12 @@ def install(app: FastAPI) -> None:
     async def unexpected(request: Request, error: Exception) -> Response:
         logger.error("unexpected %r", error)
         return await service_problem(request, ServiceError("an unexpected error; see the server's log"))
+
+
+def _told(error: Mapping[str, Any]) -> str:
+    """What pydantic finds wrong with a parameter, in the words of who asked."""
+    name = ".".join(map(str, error["loc"][1:]))
+    if error["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(name, ClassifyParameters.model_fields, 1)
+        return f"{name}: no such parameter" + (f"; did you mean {close[0]}?" if close else "")
+    return f"{name}: {error['msg']}" if name else str(error["msg"]).removeprefix("Value error, ")

@@ -110,6 +110,7 @@ def test_answers_go_to_standard_output_while_bars_are_on_the_terminal(model_dire
         (["-", "--from", "-"], "not both"),
         (["-", "--out", "x.jsonl"], "leave out --out"),
         (["--server", "http://", "-"], "no address of a service"),
+        (["--start", "5", "--end", "2", "-"], "it must be after --start"),
     ],
 )
 def test_bad_usage(classify: Call, arguments: list[str], said: str) -> None:
@@ -204,4 +205,6 @@ def test_a_run_that_is_killed_goes_on(classify: Call, model_directory: Path, man
     for each in found:
         if "result" in each:
             assert len(ClassifyAnswer.model_validate(each["result"]).clips) == CLIPS
-    assert (classify(*arguments)[0], len(json_lines(out))) == (0, 12)
+    status, _, errors = classify(*arguments)
+    assert (status, len(json_lines(out))) == (1, 13), "a file that was not there is looked for again"
+    assert "1 files failed in an earlier run" in errors

@@ -44,7 +44,7 @@ def test_a_service_tells_embeddings(classify: Call, locked: StubServer, video: P
 def test_a_key_that_is_not_taken(classify: Call, locked: StubServer, video: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     status, _, errors = classify("--server", locked.url, "--out", str(out), str(video), R3D_API_KEY="another")
-    assert (status, errors) == (3, "r3d-classify: send the API key as `Authorization: Bearer KEY`\n")
+    assert (status, errors) == (3, "r3d-classify: the API key is missing or wrong: give it by --key or R3D_API_KEY\n")
     assert out.read_text() == "", "a file that was not looked at is no result"
 
 
@@ -171,10 +171,12 @@ def test_a_run_that_is_killed_in_a_long_file_is_taken_up_by_the_next(
         command = [program("r3d-classify"), "--server", live.url, "--out", str(out), str(long_file)]
         live.gate.close(after=1)
         # Shells have what they start in the background ignore SIGINT, the tests too.
-        with subprocess.Popen(["env", "--default-signal=INT", *command]) as process:
+        with subprocess.Popen(["env", "--default-signal=INT", *command], stderr=subprocess.PIPE, text=True) as process:
             live.gate.wait_held()
             process.send_signal(ended_by)
-            assert process.wait(10) == status
+            _, told = process.communicate(timeout=10)
+            assert process.returncode == status
+            assert ("the same command goes on" in told) == (ended_by == signal.SIGINT)
         assert (out.read_bytes(), attempts()) == (b"", None)
         live.gate.open()
         eventually(attempts)

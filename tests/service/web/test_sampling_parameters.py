@@ -78,6 +78,29 @@ def test_what_cannot_be_is_422(server: LiveServer, content: bytes, parameters: d
     problem(server.post(content, **parameters), 422, kind)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "detail"),
+    [
+        ({"start": 5, "end": 2}, "end must be after start"),
+        ({"topk": 2}, "topk: no such parameter; did you mean top_k?"),
+    ],
+)
+def test_what_is_wrong_with_a_parameter_is_told(
+    server: LiveServer, content: bytes, parameters: dict[str, int], detail: str
+) -> None:
+    assert problem(server.post(content, **parameters), 422, "bad-parameter") == detail
+
+
+@pytest.mark.parametrize(
+    ("parameters", "detail"),
+    [({"start": 500}, "s and was to start from 500 s"), ({"end": 0.5}, "a clip takes 32 between `start` and `end`")],
+)
+def test_a_part_that_is_too_short_is_told_so(
+    server: LiveServer, content: bytes, parameters: dict[str, float], detail: str
+) -> None:
+    assert problem(server.post(content, **parameters), 422, "video-too-short").endswith(detail)
+
+
 def test_segments_only(server: LiveServer, content: bytes) -> None:
     whole, short = server.post(content).json(), server.post(content, view="segments").json()
     assert (short["clips"], short["votes"]) == ([], whole["votes"])

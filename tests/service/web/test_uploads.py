@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 
 from service.settings import Settings
 from service.web import admission
-from service.web.uploads import patience
+from service.web.uploads import discard, patience
 
 from ...support.live_server import StubServer, uploads
 from ...support.waiting import eventually
@@ -62,7 +63,8 @@ def answer_of(connection: socket.socket) -> bytes:
     return found
 
 
-def test_an_endless_body_is_refused_and_closed(live: StubServer) -> None:
+def test_an_endless_body_is_refused_and_closed(live: StubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discard, "LINGER_BYTES", 5 * LIMIT)
     with start_chunked(live) as connection:
         sent, piece = 0, bytes(65536)
         try:
@@ -73,6 +75,22 @@ def test_an_endless_body_is_refused_and_closed(live: StubServer) -> None:
             pass
         assert sent < 10 * LIMIT, "it was read on and on"
     assert uploads() == []
+
+
+@pytest.mark.parametrize(("query", "status"), [("", 413), ("?start=20&end=1", 422)])
+def test_a_client_that_looks_only_when_all_is_sent_has_its_answer(live: StubServer, query: str, status: int) -> None:
+    """Of more than is read before an answer. httpx is such a client."""
+    size = discard.MAX_BYTES + LIMIT
+    answer = httpx.post(f"{live.url}/classify{query}", content=bytes(size), headers={"Content-Type": "video/mp4"})
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+    assert answer.headers["Connection"] == "close"
+
+
+def test_a_client_that_does_not_look_is_not_waited_for(live: StubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discard, "LINGER_SECONDS", 0.2)
+    with start(live, f"Content-Length: {LIMIT * 2}\r\n", bytes(LIMIT + 1000)) as connection:
+        assert answer_of(connection).startswith(b"HTTP/1.1 413")
+        assert connection.recv(1) == b"", "closed"
 
 
 def test_a_raw_body_has_the_same_limits(live: StubServer) -> None:
