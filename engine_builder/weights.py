@@ -1,16 +1,14 @@
 """Weights from a file of any format that is read here: `.wts`, or a checkpoint."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from .architecture import Network, recognise
 from .checkpoints.load import load_checkpoint
 from .errors import BuildError, NetworkError, WtsError
-from .wts import Tensors, read_wts
+from .wts import WTS_START, Tensors, read_wts
 
 WTS_SUFFIX = ".wts"
-WTS_START = re.compile(rb"\s*\d{1,6}\s*\n")
 HEAD_BYTES = 64
 
 

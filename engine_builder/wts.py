@@ -22,6 +22,8 @@ Tensors = dict[str, Array]
 TOKEN = 9  # a separator and 8 hex digits
 CHUNK = 1 << 20  # values converted at a time
 MAX_HEADER = 1024  # bytes of name and count
+# How such a file begins, whatever its name.
+WTS_START = re.compile(rb"\s*\d{1,6}\s*\n")
 HEADER = re.compile(rb"\s*(\S+)[ \t]+(\d{1,12})[ \t]*")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..architecture import Network, recognise
 from ..errors import CheckpointError, NetworkError
-from ..wts import Tensors
+from ..wts import WTS_START, Tensors
 from .old_format import MAGIC, read_old_format
 from .safetensors_format import read_safetensors
 from .state_dict import StateDict, find_state_dict
@@ -81,6 +81,8 @@ def _what_else(head: bytes) -> str:
             "a pickle or archive that PyTorch 0.4 and later do not make: with PyTorch, save its state dict anew: "
             "torch.save(model.state_dict(), FILE)"
         )
+    if WTS_START.match(head):
+        return "a .wts file already, which `r3d-engine build` takes as it is"
     kind = "binary data" if b"\0" in head else "text"
     return f"{kind}, not a checkpoint: .pth and .pt files of torch.save, .safetensors and .wts are read"
 

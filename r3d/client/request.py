@@ -80,6 +80,13 @@ def query_of(parameters: Parameters) -> Query:
     return {name: value for name, value in parameters.items() if value is not None}  # type: ignore[misc]
 
 
+def address_of(url: str) -> str:
+    """A service's address. Raises ValueError for what is none."""
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"{url!r}: an address begins with http:// or https://")
+    return url
+
+
 def headers_of(api_key: str | None) -> dict[str, str]:
     """What every request carries."""
     return {"Authorization": f"Bearer {api_key}"} if api_key else {}

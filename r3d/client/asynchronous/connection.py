@@ -9,7 +9,7 @@ import httpx
 from tenacity import AsyncRetrying
 
 from ..errors import is_passing
-from ..request import CLASSIFY, LIMITS, OnUpload, Query, Upload, VideoFile, headers_of, opened, timeout_of
+from ..request import CLASSIFY, LIMITS, OnUpload, Query, Upload, VideoFile, address_of, headers_of, opened, timeout_of
 from ..response import Answer, E, EventReader, answer_of, problem_of, reaching
 from ..retries import policy
 
@@ -22,7 +22,7 @@ class AsyncConnection:
     ) -> None:
         """As for `Client`."""
         headers, seconds = headers_of(api_key), timeout_of(timeout)
-        self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=seconds, limits=LIMITS)
+        self._http = httpx.AsyncClient(base_url=address_of(url), headers=headers, timeout=seconds, limits=LIMITS)
         self._patience = patience
 
     async def _post(

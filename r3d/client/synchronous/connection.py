@@ -8,7 +8,7 @@ import httpx
 from tenacity import Retrying
 
 from ..errors import is_passing
-from ..request import CLASSIFY, LIMITS, OnUpload, Query, VideoFile, headers_of, opened, timeout_of
+from ..request import CLASSIFY, LIMITS, OnUpload, Query, VideoFile, address_of, headers_of, opened, timeout_of
 from ..response import Answer, E, EventReader, answer_of, problem_of, reaching
 from ..retries import policy
 
@@ -22,8 +22,11 @@ class Connection:
         """`timeout`: seconds to wait for an answer once the video is sent; None: as long as the service takes.
 
         `patience`: seconds for which a request is made again while the service is full, restarted or away.
+
+        Raises ValueError for a `url` that is none.
         """
-        self._http = httpx.Client(base_url=url, headers=headers_of(api_key), timeout=timeout_of(timeout), limits=LIMITS)
+        headers, seconds = headers_of(api_key), timeout_of(timeout)
+        self._http = httpx.Client(base_url=address_of(url), headers=headers, timeout=seconds, limits=LIMITS)
         self._patience = patience
 
     def _post(

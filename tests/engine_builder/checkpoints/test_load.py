@@ -211,6 +211,7 @@ def _records(script: Any, path: Path) -> dict[str, bytes]:
     [
         (b"", "the file is empty"),
         (b"<html>Not found</html>", "text, not a checkpoint"),
+        (b"2\na 1 3f800000\nb 1 3f800000\n", "a .wts file already"),
         (b"\x7fELF\0\0\0\0\0\0", "binary data, not a checkpoint"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (b"\x80\x04N.", "save its state dict anew"),

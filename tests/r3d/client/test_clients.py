@@ -11,7 +11,9 @@ import httpx
 import pytest
 
 from r3d.client import (
+    AsyncClient,
     BusyError,
+    Client,
     ClientError,
     ClipEvent,
     Event,
@@ -263,3 +265,9 @@ def test_an_event_of_a_later_version_is_passed_over(asking: Asking) -> None:
     ):
         asking.events(url, None, b"video", events.append)
     assert events == []
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_an_address_without_a_scheme_is_none(kind: type[Client | AsyncClient]) -> None:
+    with pytest.raises(ValueError, match="'localhost:8000': an address begins with http:// or https://"):
+        kind("localhost:8000")
