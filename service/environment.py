@@ -1,6 +1,5 @@
 """The settings that the environment holds, and what is wrong with it."""
 
-import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from .settings import PREFIX, Settings
+from .spelling import did_you_mean
 
 # Where containers find secrets, a file each, named as its variable.
 SECRETS = Path("/run/secrets")
@@ -45,8 +45,7 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 
 def _unknown(variable: str) -> str:
     known = [name.upper() for name in Settings.model_fields]
-    close = difflib.get_close_matches(variable.upper().removeprefix(PREFIX), known, 1)
-    return f"{variable}: no such setting" + (f"; did you mean {PREFIX}{close[0]}?" if close else "")
+    return f"{variable}: no such setting" + did_you_mean(variable.upper().removeprefix(PREFIX), known, PREFIX)
 
 
 def _bad(field: str, message: str, found: object) -> str:

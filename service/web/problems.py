@@ -1,6 +1,5 @@
 """Errors to `application/problem+json` (RFC 9457)."""
 
-import difflib
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -18,6 +17,7 @@ from ..errors import (
     ParameterError,
     ServiceError,
 )
+from ..spelling import did_you_mean
 from .lifecycle import lifecycle_of
 from .parameters import ClassifyParameters
 from .request_id import HEADER, request_id_of
@@ -84,6 +84,5 @@ def _told(error: Mapping[str, Any]) -> str:
     """What pydantic finds wrong with a parameter, in the words of who asked."""
     name = ".".join(map(str, error["loc"][1:]))
     if error["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(name, ClassifyParameters.model_fields, 1)
-        return f"{name}: no such parameter" + (f"; did you mean {close[0]}?" if close else "")
+        return f"{name}: no such parameter" + did_you_mean(name, ClassifyParameters.model_fields)
     return f"{name}: {error['msg']}" if name else str(error["msg"]).removeprefix("Value error, ")

@@ -1,6 +1,7 @@
 """Whether each packet gives its frame, and which. Runs in the decode child only."""
 
 import heapq
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,10 +22,10 @@ class Order:
     def __init__(self) -> None:
         self._coded: dict[int, Coded] = {}
         self._times: list[int] = []
-        self._latest: int | None = None
         self._unplayed: list[int] = []
         self._played: list[int] = []
-        self._shown: int | None = None
+        # The latest time that was sent, and that was shown.
+        self._latest = self._shown = -math.inf
         self.returned = 0
 
     def sent(self, batch: Sequence[Coded]) -> None:
@@ -32,9 +33,9 @@ class Order:
         for coded in batch:
             if coded.pts in self._coded:
                 raise NvdecError("unsupported", "two packets have one time")
-            if coded.key and self._latest is not None and coded.pts < self._latest:
+            if coded.key and coded.pts < self._latest:
                 raise _goes_back()
-            self._latest = coded.pts if self._latest is None else max(coded.pts, self._latest)
+            self._latest = max(coded.pts, self._latest)
             self._coded[coded.pts] = replace(coded, data=b"")
             self._unplayed.append(coded.pts)
             heapq.heappush(self._times, coded.pts)
@@ -49,9 +50,9 @@ class Order:
         left = len(self._times) - count
         if left < 0:
             raise NvdecError("damaged", "more frames than packets")
-        if (self.returned or count) and left > min(held, MOST_HELD_BACK):
-            raise NvdecError("damaged", "a packet gave no frame")
         if self.returned or count:
+            if left > min(held, MOST_HELD_BACK):
+                raise NvdecError("damaged", "a packet gave no frame")
             self._play(held)
         return self._next(count)
 
@@ -64,19 +65,17 @@ class Order:
     def _next(self, count: int) -> list[Coded]:
         self.returned += count
         times = [heapq.heappop(self._times) for _ in range(count)]
-        if times:
-            self._shown = times[-1] if self._shown is None else max(self._shown, times[-1])
+        self._shown = max([self._shown, *times])
         return [self._coded.pop(time) for time in times]
 
     def _play(self, held: int) -> None:
         """See that no time of the packets sent is before that of a frame that was shown before them."""
         for time in self._unplayed:
-            if self._shown is not None and time < self._shown:
+            if time < self._shown:
                 raise _goes_back()
             heapq.heappush(self._played, time)
             if len(self._played) > held:
-                shown = heapq.heappop(self._played)
-                self._shown = shown if self._shown is None else max(self._shown, shown)
+                self._shown = max(self._shown, heapq.heappop(self._played))
         self._unplayed = []
 
 
