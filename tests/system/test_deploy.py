@@ -45,6 +45,14 @@ def test_the_ffmpeg_of_our_own_has_what_the_service_opens() -> None:
     assert decoders == {other.get(codec, codec) for codec in CODECS}
 
 
+@pytest.mark.parametrize(("asked", "status"), [("wheel", 0), ("gpl", 1), ("", 1)])
+def test_an_image_has_one_of_two_ffmpegs(tmp_path: Path, asked: str, status: int) -> None:
+    command = [str(DEPLOY / "ffmpeg"), asked, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    said = f"FFMPEG is wheel or lgpl, not {asked}\n" if status else ""
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", said)
+
+
 def test_the_default_target_is_the_cpu_and_no_final_stage_compiles() -> None:
     stages = re.split(r"^FROM ", (DEPLOY / "Dockerfile").read_text(), flags=re.MULTILINE)[1:]
     names = [re.search(r" AS (\S+)", stage)[1] for stage in stages]  # type: ignore[index]
